@@ -1,0 +1,63 @@
+/**
+ * Port: what pods remember together (design §7): who owns a mount, and small
+ * documents that a newcomer reads to catch up.
+ *
+ * Semantics every adapter keeps, proved by test/contract/state-store.contract.ts:
+ *  - A lease has one holder at a time. Each grant gives an epoch larger than every earlier
+ *    epoch of that lease and no smaller than the wall clock in milliseconds, so that it
+ *    never goes back even if the store forgets. Times to live count in the store.
+ *  - `renewLease` and `releaseLease` act only for the very holder and epoch that hold it.
+ *  - A document is replaced whole; one written with an `epoch` is refused when the stored
+ *    one carries a larger epoch. It vanishes when its time to live ends.
+ *  - Values are JSON; what is read is a copy.
+ *  - Every call settles; when the store cannot be reached it rejects soon (LS_STORE_…), and
+ *    callers go on with what they have.
+ */
+export type LeaseGrant = { readonly granted: true; readonly epoch: number };
+export type LeaseRefusal = {
+  readonly granted: false;
+  readonly holder: string;
+  readonly epoch: number;
+  readonly remainingMs: number;
+};
+
+export type LeaseView = { readonly holder: string; readonly epoch: number; readonly remainingMs: number };
+
+/** The kinds of documents; the kind is part of the key. */
+export type DocumentKind = 'mount' | 'pod' | 'peak' | 'ban' | 'setting';
+
+export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
+
+export type DocumentOptions = {
+  /** Absent: kept until removed. */
+  readonly ttlMs?: number;
+  /** The writer's fencing number. */
+  readonly epoch?: number;
+};
+
+export interface StateStore {
+  readonly connected: boolean;
+  /**
+   * Takes the lease when it is free, expired or already this holder's; with `steal`, from anyone.
+   * Taking one's own lease again gives a new epoch: it is a new session.
+   */
+  acquireLease(
+    name: string,
+    holder: string,
+    ttlMs: number,
+    options?: { readonly steal?: boolean },
+  ): Promise<LeaseGrant | LeaseRefusal>;
+  renewLease(name: string, holder: string, epoch: number, ttlMs: number): Promise<boolean>;
+  releaseLease(name: string, holder: string, epoch: number): Promise<boolean>;
+  readLease(name: string): Promise<LeaseView | undefined>;
+
+  /** Writes a document; false when a larger epoch stands there. */
+  putDocument(kind: DocumentKind, id: string, value: Json, options?: DocumentOptions): Promise<boolean>;
+  getDocument(kind: DocumentKind, id: string): Promise<Json | undefined>;
+  listDocuments(kind: DocumentKind): Promise<ReadonlyMap<string, Json>>;
+  removeDocument(kind: DocumentKind, id: string, options?: { readonly epoch?: number }): Promise<boolean>;
+  /** Keeps the larger of the stored number and `value`, and gives it back. */
+  raisePeak(id: string, value: number): Promise<number>;
+
+  close(): Promise<void>;
+}
