@@ -9,7 +9,16 @@
  */
 
 export const codecs = [
-  'mp3', 'aac', 'ogg-vorbis', 'ogg-opus', 'ogg-flac', 'ogg-speex', 'ogg', 'flac', 'matroska', 'opaque',
+  'mp3',
+  'aac',
+  'ogg-vorbis',
+  'ogg-opus',
+  'ogg-flac',
+  'ogg-speex',
+  'ogg',
+  'flac',
+  'matroska',
+  'opaque',
 ] as const;
 export type Codec = (typeof codecs)[number];
 
