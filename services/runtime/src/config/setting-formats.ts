@@ -1,0 +1,74 @@
+/**
+ * The forms that a text setting may be bound to, each with the words in which a
+ * refusal and the documentation name it. An empty text passes wherever `optional` says so.
+ */
+import { isReservedPath, parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
+import ipaddr from 'ipaddr.js';
+
+type Form = {
+  /** Reads on after "expected". */
+  readonly expected: string;
+  readonly matches: (text: string) => boolean;
+};
+
+export const settingFormats = {
+  address: { expected: 'an IP address or a host name', matches: (t) => ipaddr.isValid(t) || isHostName(t) },
+  charset: {
+    expected: 'a character set that the WHATWG Encoding standard knows, or nothing',
+    matches: (t) => t === '' || isCharset(t),
+  },
+  cidr: { expected: 'address ranges such as 10.0.0.0/8 or fd00::/8', matches: isCidr },
+  domain: { expected: 'domain names', matches: (t) => isHostName(t.startsWith('*.') ? t.slice(2) : t) },
+  hostName: { expected: 'a host name, or nothing', matches: (t) => t === '' || isHostName(t) },
+  httpUrl: { expected: 'an http:// or https:// URL, or nothing', matches: (t) => t === '' || isHttpUrl(t) },
+  line: { expected: 'text without control characters', matches: (t) => !/[\u0000-\u001f\u007f]/.test(t) },
+  mountPath: {
+    expected: 'a path that starts with / and is none of the server’s own pages',
+    matches: (t) => isMountPattern(t) && !t.includes('*'),
+  },
+  name: {
+    expected: 'a name without colon or control character',
+    matches: (t) => /^[^:\u0000-\u001f\u007f]+$/.test(t),
+  },
+  optionalToken: {
+    expected: 'letters, digits and dashes, at most 63, or nothing',
+    matches: (t) => t === '' || isToken(t),
+  },
+  token: { expected: 'letters, digits and dashes, at most 63', matches: isToken },
+} as const satisfies Record<string, Form>;
+
+export type SettingFormat = keyof typeof settingFormats;
+
+/** True for the path, or the `*` template of paths, of a mount section. */
+export function isMountPattern(pattern: string): boolean {
+  try {
+    return !isReservedPath(parseMountPath(pattern));
+  } catch {
+    return false;
+  }
+}
+
+function isToken(text: string): boolean {
+  return /^[A-Za-z0-9-]{1,63}$/.test(text);
+}
+
+function isHostName(text: string): boolean {
+  return text.length <= 253 && /^(?!-)[A-Za-z0-9_-]{1,63}(?:\.[A-Za-z0-9_-]{1,63})*\.?$/.test(text);
+}
+
+function isHttpUrl(text: string): boolean {
+  return /^https?:\/\//i.test(text) && URL.canParse(text);
+}
+
+function isCidr(text: string): boolean {
+  // The library also reads classful shorthand such as 10/8, which means something else to most tools.
+  return ipaddr.isValidCIDR(text) && (text.includes(':') || /^\d+(\.\d+){3}\//.test(text));
+}
+
+function isCharset(label: string): boolean {
+  try {
+    return new TextDecoder(label) !== undefined;
+  } catch {
+    return false;
+  }
+}
