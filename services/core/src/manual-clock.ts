@@ -1,6 +1,8 @@
 /**
  * A clock that only moves when told to: timers due within the advanced span fire
- * in order of time, and those set by a firing timer take part in the same advance.
+ * in order of time, then of creation, and those set by a firing timer take part in
+ * the same advance. Monotonic time never steps back, not even when a timer that
+ * fires advances the clock itself; the wall clock steps only by {@link ManualClock.stepWall}.
  */
 import type { Clock, Timer } from './clock.ts';
 
@@ -9,7 +11,7 @@ type Entry = { dueMs: number; order: number; fn: () => void; periodMs: number };
 export class ManualClock implements Clock {
   #nowMs = 0;
   #order = 0;
-  readonly #wallOffsetMs: number;
+  #wallOffsetMs: number;
   readonly #entries = new Set<Entry>();
 
   constructor(wallMs = 1_700_000_000_000) {
@@ -29,11 +31,23 @@ export class ManualClock implements Clock {
   }
 
   every(periodMs: number, fn: () => void): Timer {
-    return this.#add(periodMs, periodMs, fn);
+    const atLeastOneMs = Math.max(1, periodMs);
+    return this.#add(atLeastOneMs, atLeastOneMs, fn);
+  }
+
+  /** How many timers wait to fire, so that a test can see one that was forgotten. */
+  get pendingTimers(): number {
+    return this.#entries.size;
+  }
+
+  /** Steps the wall clock alone, as an operator or NTP does. */
+  stepWall(ms: number): void {
+    this.#wallOffsetMs += ms;
   }
 
   /** Moves time on by `ms`, firing what falls due on the way. */
   advance(ms: number): void {
+    if (!(ms >= 0)) throw new RangeError(`time only moves forward, not by ${ms} ms`);
     const endMs = this.#nowMs + ms;
     for (;;) {
       let next: Entry | undefined;
@@ -49,7 +63,7 @@ export class ManualClock implements Clock {
       else this.#entries.delete(next);
       next.fn();
     }
-    this.#nowMs = endMs;
+    this.#nowMs = Math.max(this.#nowMs, endMs);
   }
 
   #add(delayMs: number, periodMs: number, fn: () => void): Timer {

@@ -16,6 +16,8 @@
  *    46  u16  reserved, 0
  *
  * Numbers beyond 2^53 are refused: all of them are counts or times that stay far below.
+ * Fractions of a millisecond or microsecond are cut off. Encoder and decoder accept the
+ * very same messages: the encoder throws where the decoder would drop.
  */
 export const envelopeBytes = 48;
 const version = 1;
@@ -40,16 +42,21 @@ export type Envelope = {
   readonly payload: Uint8Array;
 };
 
+/** @throws RangeError for what no session can produce: a bug in the caller, never hostile input */
 export function encodeEnvelope(message: Envelope): Uint8Array {
+  if (message.payload.byteLength > maxPayloadBytes) {
+    throw new RangeError(`a payload of ${message.payload.byteLength} bytes is above ${maxPayloadBytes}`);
+  }
+  if ((message.flags & ~knownFlags) !== 0) throw new RangeError(`unknown flags ${message.flags}`);
   const out = Buffer.allocUnsafe(envelopeBytes + message.payload.byteLength);
   out[0] = version;
   out[1] = message.kind;
   out.writeUInt16BE(message.flags, 2);
   out.writeUInt32BE(message.payload.byteLength, 4);
-  writeU64(out, message.epoch, 8);
-  writeU64(out, message.seq, 16);
-  writeU64(out, message.mediaTimeUs, 24);
-  writeU64(out, message.sourceClockMs, 32);
+  writeU64(out, message.epoch, 1, 8);
+  writeU64(out, message.seq, 1, 16);
+  writeU64(out, message.mediaTimeUs, 0, 24);
+  writeU64(out, message.sourceClockMs, 0, 32);
   out.writeUInt32BE(Math.min(message.durationUs, 0xffffffff), 40);
   out.writeUInt16BE(Math.min(message.frameCount, 0xffff), 44);
   out.writeUInt16BE(0, 46);
@@ -73,16 +80,25 @@ export function decodeEnvelope(data: Uint8Array): Envelope | undefined {
   const sourceClockMs = readU64(view, 32);
   if (!(epoch > 0 && seq > 0 && mediaTimeUs >= 0 && sourceClockMs >= 0)) return undefined;
   return {
-    kind, flags, epoch, seq, mediaTimeUs, sourceClockMs,
+    kind,
+    flags,
+    epoch,
+    seq,
+    mediaTimeUs,
+    sourceClockMs,
     durationUs: view.readUInt32BE(40),
     frameCount: view.readUInt16BE(44),
     payload: view.subarray(envelopeBytes),
   };
 }
 
-function writeU64(out: Buffer, value: number, at: number): void {
-  out.writeUInt32BE(Math.floor(value / 0x100000000), at);
-  out.writeUInt32BE(value >>> 0, at + 4);
+function writeU64(out: Buffer, value: number, minimum: number, at: number): void {
+  const whole = Math.floor(value);
+  if (!Number.isSafeInteger(whole) || whole < minimum) {
+    throw new RangeError(`${value} does not fit the field at byte ${at} of an envelope`);
+  }
+  out.writeUInt32BE(Math.floor(whole / 0x100000000), at);
+  out.writeUInt32BE(whole >>> 0, at + 4);
 }
 
 /** NaN where the value is not a safe integer, so that every comparison fails. */

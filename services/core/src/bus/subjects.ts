@@ -1,13 +1,36 @@
-/** Names on the bus (design §6). A cluster name and a mountId are safe tokens already. */
+/**
+ * Names on the bus (design §6). A mountId, a pod id, a role and a rendition are safe
+ * tokens already; the cluster name comes from the operator and is checked here, so that
+ * two clusters on one bus can never overlap by a dot or a wildcard.
+ */
+import { LegacyStreamError } from '../errors.ts';
+
 export class Subjects {
   readonly #prefix: string;
 
+  /** @throws LegacyStreamError LS_CONFIG_INVALID for a name that is not one token */
   constructor(cluster: string) {
+    if (!/^[A-Za-z0-9_-]{1,64}$/.test(cluster)) {
+      throw new LegacyStreamError(
+        'LS_CONFIG_INVALID',
+        'the cluster name must be 1 to 64 letters, digits, hyphens or underscores',
+      );
+    }
     this.#prefix = `ls.${cluster}`;
   }
 
   audio(mountId: string, rendition = 'source'): string {
     return `${this.#prefix}.audio.${mountId}.${rendition}`;
+  }
+
+  /** What every audio subject of the cluster starts with: these are the ones with a history. */
+  get audioPrefix(): string {
+    return `${this.#prefix}.audio.`;
+  }
+
+  /** What all audio subjects begin with: the bus retains their tails. */
+  get audioPrefix(): string {
+    return `${this.#prefix}.audio.`;
   }
 
   /** Changes of a mount's state document. */

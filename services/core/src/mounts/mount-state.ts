@@ -3,7 +3,7 @@
  * store under kind `mount`, pushed on the bus whenever it changes, read by every edge
  * and control. JSON-safe; times are wall clock milliseconds.
  */
-import type { Codec } from '../codecs/frame-splitter.ts';
+import { type Codec, codecs } from '../codecs/frame-splitter.ts';
 
 /** `live`: a source is on air. `lingering`: it dropped, listeners are held. `ended`: the mount is gone. */
 export type MountStatus = 'live' | 'lingering' | 'ended';
@@ -59,3 +59,58 @@ export type StreamInfo = {
   readonly channels?: number;
   readonly subtype?: string;
 };
+
+const maxStateBytes = 256 * 1024;
+const statuses: readonly MountStatus[] = ['live', 'lingering', 'ended'];
+const textFields = ['path', 'podId', 'contentType', 'sourceIp', 'userAgent', 'protocol'] as const;
+const numberFields = ['epoch', 'revision', 'startedAtMs', 'droppedAtMs', 'lingerMs', 'bytesRead'] as const;
+
+/** Reads a state document from the bus or the store; undefined for anything that is none. */
+export function decodeMountState(data: Uint8Array): MountState | undefined {
+  if (data.byteLength > maxStateBytes) return undefined;
+  try {
+    const value = JSON.parse(Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8'));
+    return isMountState(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isMountState(value: unknown): value is MountState {
+  if (typeof value !== 'object' || value === null) return false;
+  const state = value as Record<string, unknown>;
+  const hasTexts = textFields.every((field) => typeof state[field] === 'string');
+  const hasNumbers = numberFields.every((field) => Number.isFinite(state[field]));
+  return (
+    hasTexts &&
+    hasNumbers &&
+    (state['path'] as string).startsWith('/') &&
+    statuses.includes(state['status'] as MountStatus) &&
+    (codecs as readonly unknown[]).includes(state['codec']) &&
+    typeof state['hidden'] === 'boolean' &&
+    (state['maxListeners'] === null || Number.isFinite(state['maxListeners'])) &&
+    typeof state['info'] === 'object' &&
+    state['info'] !== null &&
+    isNowPlaying(state['nowPlaying']) &&
+    Array.isArray(state['history']) &&
+    state['history'].every(isNowPlaying)
+  );
+}
+
+/** Reads the payload of a metadata message; undefined for anything that is none. */
+export function decodeNowPlaying(data: Uint8Array): NowPlaying | undefined {
+  try {
+    const value: unknown = JSON.parse(
+      Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8'),
+    );
+    return isNowPlaying(value) ? value : undefined;
+  } catch {
+    return undefined;
+  }
+}
+
+function isNowPlaying(value: unknown): value is NowPlaying {
+  if (typeof value !== 'object' || value === null) return false;
+  const { display, title, artist, url, sinceMs } = value as Record<string, unknown>;
+  return [display, title, artist, url].every((text) => typeof text === 'string') && Number.isFinite(sinceMs);
+}

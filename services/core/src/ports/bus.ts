@@ -3,18 +3,25 @@
  *
  * Semantics every adapter keeps, proved by test/contract/bus.contract.ts:
  *  - `publish` never blocks, never throws and never reports delivery. Messages of one
- *    publisher on one subject arrive in order, each at most once per subscription.
+ *    publisher on one subject arrive in order, each at most once per subscription. One to
+ *    a subject that is malformed or has a wildcard is dropped and counted.
  *  - Handlers are called outside of `publish` (never re-entrantly) and must not block; one
  *    that throws is counted and does not disturb the others.
- *  - A subscription gets what is published after `subscribe` returned, nothing before.
- *    `*` stands for exactly one token of a subject, a final `>` for one or more.
+ *  - A subscription gets what is published after `subscribe` returned, nothing before and
+ *    nothing after `unsubscribe`. `*` stands for exactly one token of a subject, a final `>`
+ *    for one or more. `subscribe` and `respond` throw LS_PARAMETER_INVALID for a subject
+ *    that can match nothing.
  *  - While the bus is disconnected, `publish` drops and counts; readers see the gap by
  *    sequence number and repair it from `history`.
  *  - `history` gives the retained tail of one audio subject, oldest first, bounded by age
  *    and bytes. It may be empty and may end before the newest message; readers splice by
  *    (epoch, seq) and drop duplicates.
  *  - `request` asks one responder of the subject; it rejects with LS_BUS_NO_RESPONDER when
- *    nobody answers for the subject, LS_BUS_TIMEOUT when the answer is late.
+ *    nobody answers for the subject, LS_BUS_RESPONDER_FAILED when the responder throws or
+ *    rejects (counted like a handler that throws), LS_BUS_TIMEOUT when the answer is late.
+ *  - After `close` nothing is delivered: `publish` drops and counts, `subscribe` and `respond`
+ *    give inert subscriptions, `history` is empty, `request` rejects with LS_CLOSED, and so
+ *    does every request that waits. `close` is idempotent.
  *  - Message bytes belong to the receiver for reading only; nobody changes them.
  */
 export type BusHandler = (data: Uint8Array, subject: string) => void;
@@ -35,9 +42,9 @@ export type HistoryBounds = {
 export type BusStats = {
   published: number;
   delivered: number;
-  /** Not sent because the bus was disconnected or closed. */
+  /** Not sent because the bus was disconnected, closed or overfull, or the subject was malformed. */
   dropped: number;
-  /** Handlers that threw. */
+  /** Handlers and responders that threw. */
   handlerErrors: number;
 };
 

@@ -7,11 +7,15 @@
  *    epoch of that lease and no smaller than the wall clock in milliseconds, so that it
  *    never goes back even if the store forgets. Times to live count in the store.
  *  - `renewLease` and `releaseLease` act only for the very holder and epoch that hold it.
- *  - A document is replaced whole; one written with an `epoch` is refused when the stored
- *    one carries a larger epoch. It vanishes when its time to live ends.
+ *  - A document is replaced whole, its time to live and epoch included; one written or
+ *    removed with an `epoch` is left alone when the stored one carries a larger epoch. It
+ *    vanishes when its time to live ends.
+ *  - A peak is the document of kind `peak` whose value is the number.
  *  - Values are JSON; what is read is a copy.
- *  - Every call settles; when the store cannot be reached it rejects soon (LS_STORE_…), and
- *    callers go on with what they have.
+ *  - Every call settles; when the store cannot be reached it rejects soon with
+ *    LS_STORE_UNAVAILABLE, after `close` with LS_CLOSED, and callers go on with what they
+ *    have. A time to live that is not above 0, a peak that is not finite or a value that is
+ *    not JSON rejects with LS_PARAMETER_INVALID.
  */
 export type LeaseGrant = { readonly granted: true; readonly epoch: number };
 export type LeaseRefusal = {
@@ -55,6 +59,7 @@ export interface StateStore {
   putDocument(kind: DocumentKind, id: string, value: Json, options?: DocumentOptions): Promise<boolean>;
   getDocument(kind: DocumentKind, id: string): Promise<Json | undefined>;
   listDocuments(kind: DocumentKind): Promise<ReadonlyMap<string, Json>>;
+  /** Removes a document; false when there is none or a larger epoch stands there. */
   removeDocument(kind: DocumentKind, id: string, options?: { readonly epoch?: number }): Promise<boolean>;
   /** Keeps the larger of the stored number and `value`, and gives it back. */
   raisePeak(id: string, value: number): Promise<number>;

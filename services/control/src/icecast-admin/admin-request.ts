@@ -1,0 +1,65 @@
+/**
+ * A request to the admin interface, by GET or by an urlencoded POST: both spellings of a
+ * parameter count, the query first. Values stay bytes until their charset is known.
+ */
+import type { IncomingMessage } from 'node:http';
+import { LegacyStreamError } from '@legacystream/core/errors.ts';
+import { parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
+import { parseBasicAuth } from '@legacystream/core/protocols/credentials.ts';
+import { parseQuery, type RawValue, splitTarget, textOf } from '@legacystream/core/protocols/query.ts';
+import type { Credentials } from '@legacystream/runtime/access.ts';
+import { canonicalAddress } from '@legacystream/runtime/client-connection.ts';
+
+export class AdminRequest {
+  readonly method: string;
+  readonly path: string;
+  readonly ip: string;
+  readonly host: string | undefined;
+  readonly secure: boolean;
+  readonly credentials: Credentials | undefined;
+  readonly #parameters: ReadonlyMap<string, RawValue>;
+
+  private constructor(request: IncomingMessage, body: Uint8Array) {
+    const { rawPath, rawQuery } = splitTarget(request.url ?? '/');
+    this.method = request.method ?? 'GET';
+    this.path = rawPath;
+    this.ip = canonicalAddress(request.socket.remoteAddress);
+    this.host = request.headers.host;
+    this.secure = 'encrypted' in request.socket;
+    this.credentials = parseBasicAuth(request.headers.authorization);
+    this.#parameters = new Map([...parseQuery(body), ...parseQuery(rawQuery)]);
+  }
+
+  /** @throws LegacyStreamError LS_BODY_TOO_LARGE */
+  static async read(request: IncomingMessage, maxBodyBytes: number): Promise<AdminRequest> {
+    const parts: Buffer[] = [];
+    let bytes = 0;
+    for await (const part of request as AsyncIterable<Buffer>) {
+      bytes += part.byteLength;
+      if (bytes > maxBodyBytes) throw new LegacyStreamError('LS_BODY_TOO_LARGE', 'request body is too large');
+      parts.push(part);
+    }
+    return new AdminRequest(request, Buffer.concat(parts));
+  }
+
+  raw(name: string): RawValue | undefined {
+    return this.#parameters.get(name);
+  }
+
+  text(name: string): string | undefined {
+    const value = this.#parameters.get(name);
+    return value === undefined ? undefined : textOf(value);
+  }
+
+  /** The mount that the request is about, if it names one; a path that cannot be a mount's is an unknown one. */
+  mountPath(): string | undefined {
+    const text = this.text('mount');
+    if (text === undefined) return undefined;
+    try {
+      // The query has been decoded already: what is left of `%` is meant as such.
+      return parseMountPath(encodeURI(text.startsWith('/') ? text : `/${text}`));
+    } catch {
+      return '';
+    }
+  }
+}

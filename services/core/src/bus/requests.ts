@@ -1,0 +1,78 @@
+/**
+ * Requests that travel over the bus as JSON: to the owner of a mount (`ctl.<mountId>`)
+ * and to every edge (`pod.<podId>.edge`). Decoders check the shape: what comes over the
+ * bus is not trusted more than what comes from outside.
+ */
+
+/** To the pod whose session owns a mount. */
+export type OwnerRequest =
+  | { readonly op: 'takeover' }
+  | { readonly op: 'title'; readonly title: string; readonly artist: string; readonly url: string }
+  | { readonly op: 'kill' };
+
+export type OwnerReply =
+  | { readonly ok: true; readonly replacements?: number }
+  | { readonly ok: false; readonly reason: string };
+
+/** To an edge. */
+export type EdgeRequest =
+  | { readonly op: 'clients'; readonly mountId: string }
+  | { readonly op: 'kill-client'; readonly mountId: string; readonly id: number };
+
+export type ClientView = {
+  readonly id: number;
+  readonly ip: string;
+  readonly userAgent: string;
+  readonly connectedSeconds: number;
+  readonly username?: string;
+};
+
+export type EdgeReply =
+  | { readonly ok: true; readonly clients?: readonly ClientView[]; readonly found?: boolean }
+  | { readonly ok: false; readonly reason: string };
+
+/** Above this a request or reply is not ours: 10,000 clients with long user agents fit. */
+const maxMessageBytes = 4 * 1024 * 1024;
+
+export function encodeMessage(message: OwnerRequest | OwnerReply | EdgeRequest | EdgeReply): Uint8Array {
+  return Buffer.from(JSON.stringify(message));
+}
+
+export function decodeOwnerRequest(data: Uint8Array): OwnerRequest | undefined {
+  const value = parseObject(data);
+  if (value?.['op'] === 'takeover' || value?.['op'] === 'kill') return { op: value['op'] };
+  const { title, artist, url } = value ?? {};
+  if (value?.['op'] !== 'title') return undefined;
+  if (typeof title !== 'string' || typeof artist !== 'string' || typeof url !== 'string') return undefined;
+  return { op: 'title', title, artist, url };
+}
+
+export function decodeEdgeRequest(data: Uint8Array): EdgeRequest | undefined {
+  const value = parseObject(data);
+  const { mountId, id } = value ?? {};
+  if (typeof mountId !== 'string') return undefined;
+  if (value?.['op'] === 'clients') return { op: 'clients', mountId };
+  if (value?.['op'] === 'kill-client' && typeof id === 'number') return { op: 'kill-client', mountId, id };
+  return undefined;
+}
+
+/** A reply; anything that is none counts as a refusal. */
+export function decodeReply<T extends OwnerReply | EdgeReply>(data: Uint8Array): T {
+  const value = parseObject(data);
+  if (typeof value?.['ok'] === 'boolean') return value as unknown as T;
+  return { ok: false, reason: 'unreadable reply' } as T;
+}
+
+function parseObject(data: Uint8Array): Record<string, unknown> | undefined {
+  if (data.byteLength > maxMessageBytes) return undefined;
+  try {
+    const value: unknown = JSON.parse(
+      Buffer.from(data.buffer, data.byteOffset, data.byteLength).toString('utf8'),
+    );
+    return typeof value === 'object' && value !== null && !Array.isArray(value)
+      ? (value as Record<string, unknown>)
+      : undefined;
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,93 @@
+/**
+ * Writes one source session's audio sequence to the bus: audio, codec headers, titles and
+ * the end, all numbered on one line, so that a title changes between the same two frames
+ * for every listener on every edge (design §6).
+ */
+import { type Envelope, EnvelopeFlag, EnvelopeKind, encodeEnvelope } from '../bus/envelope.ts';
+import type { Clock } from '../clock.ts';
+import type { NowPlaying } from '../mounts/mount-state.ts';
+import type { Bus } from '../ports/bus.ts';
+import type { Chunk } from './chunker.ts';
+
+const nothing = new Uint8Array(0);
+/**
+ * Codec headers are repeated this often, out of band, so that whoever catches up from a
+ * stretch of the sequence finds them in it.
+ */
+const repeatHeadersUs = 10_000_000;
+
+export class AudioPublisher {
+  readonly #bus: Pick<Bus, 'publish'>;
+  readonly #clock: Clock;
+  readonly #subject: string;
+  readonly #epoch: number;
+  #seq = 0;
+  #mediaTimeUs = 0;
+  #fenced = false;
+  #headers: Uint8Array | undefined;
+  #headersAtUs = 0;
+
+  constructor(bus: Pick<Bus, 'publish'>, clock: Clock, subject: string, epoch: number) {
+    this.#bus = bus;
+    this.#clock = clock;
+    this.#subject = subject;
+    this.#epoch = epoch;
+  }
+
+  /** Playing time published so far, in microseconds. */
+  get mediaTimeUs(): number {
+    return this.#mediaTimeUs;
+  }
+
+  chunk(chunk: Chunk): void {
+    if (this.#headers && this.#mediaTimeUs - this.#headersAtUs >= repeatHeadersUs)
+      this.headers(this.#headers, false);
+    const flags = chunk.syncPoint ? EnvelopeFlag.syncPoint : 0;
+    this.#publish(EnvelopeKind.audio, flags, chunk.data, chunk.durationUs, chunk.frameCount);
+    this.#mediaTimeUs += chunk.durationUs;
+  }
+
+  headers(data: Uint8Array, inBand: boolean): void {
+    this.#headers = data;
+    this.#headersAtUs = this.#mediaTimeUs;
+    this.#publish(EnvelopeKind.headers, inBand ? EnvelopeFlag.inBand : 0, data, 0, 0);
+  }
+
+  title(nowPlaying: NowPlaying): void {
+    this.#publish(EnvelopeKind.metadata, 0, Buffer.from(JSON.stringify(nowPlaying)), 0, 0);
+  }
+
+  end(): void {
+    this.#publish(EnvelopeKind.end, 0, nothing, 0, 0);
+  }
+
+  /** Nothing is published from now on: the mount has another owner. */
+  fence(): void {
+    this.#fenced = true;
+  }
+
+  #publish(
+    kind: Envelope['kind'],
+    flags: number,
+    payload: Uint8Array,
+    durationUs: number,
+    frameCount: number,
+  ): void {
+    if (this.#fenced) return;
+    this.#seq += 1;
+    this.#bus.publish(
+      this.#subject,
+      encodeEnvelope({
+        kind,
+        flags: this.#seq === 1 ? flags | EnvelopeFlag.discontinuity : flags,
+        epoch: this.#epoch,
+        seq: this.#seq,
+        mediaTimeUs: Math.round(this.#mediaTimeUs),
+        sourceClockMs: Math.round(this.#clock.wallMs()),
+        durationUs: Math.round(durationUs),
+        frameCount,
+        payload,
+      }),
+    );
+  }
+}

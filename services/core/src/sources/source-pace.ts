@@ -1,0 +1,41 @@
+/**
+ * Keeps a source near real time: one that delivers faster than it plays (a file sent at
+ * line speed) is read from only as fast as its audio lasts, so that it neither floods
+ * the bus nor leaves its listeners behind. Encoders may run ahead by a buffer's worth.
+ */
+export type PaceLimits = {
+  /** Reading stops when the audio is this far ahead of the clock … */
+  readonly maxAheadMs: number;
+  /** … and goes on when it is no further ahead than this. */
+  readonly resumeAheadMs: number;
+};
+
+export const defaultPaceLimits: PaceLimits = { maxAheadMs: 10_000, resumeAheadMs: 8_000 };
+
+export class SourcePace {
+  readonly #limits: PaceLimits;
+  #startMs: number;
+  #mediaMs = 0;
+
+  constructor(nowMs: number, limits: PaceLimits = defaultPaceLimits) {
+    this.#startMs = nowMs;
+    this.#limits = limits;
+  }
+
+  add(durationUs: number): void {
+    this.#mediaMs += durationUs / 1000;
+  }
+
+  /** How long to stop reading, in milliseconds; 0 to go on. */
+  pauseMs(nowMs: number): number {
+    const elapsedMs = nowMs - this.#startMs;
+    // A source that fell behind does not earn the right to a longer burst later.
+    if (this.#mediaMs < elapsedMs) {
+      this.#startMs = nowMs;
+      this.#mediaMs = 0;
+      return 0;
+    }
+    const aheadMs = this.#mediaMs - elapsedMs;
+    return aheadMs > this.#limits.maxAheadMs ? aheadMs - this.#limits.resumeAheadMs : 0;
+  }
+}

@@ -1,0 +1,93 @@
+/** An edge, put together: every object it has, in one list. */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import type { Subjects } from '@legacystream/core/bus/subjects.ts';
+import type { Clock } from '@legacystream/core/clock.ts';
+import type { Bus } from '@legacystream/core/ports/bus.ts';
+import type { StateStore } from '@legacystream/core/ports/state-store.ts';
+import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
+import type { AccessLog } from '@legacystream/runtime/access-log.ts';
+import type { ClientConnection } from '@legacystream/runtime/client-connection.ts';
+import type { Settings } from '@legacystream/runtime/config/settings.ts';
+import type { FleetStatus } from '@legacystream/runtime/fleet-status.ts';
+import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
+import { ChannelHub } from './channel-hub.ts';
+import { respondToControl } from './edge-responder.ts';
+import { ListenerRegistry } from './listener-registry.ts';
+import { MountDirectory } from './mount-directory.ts';
+import { PublicPages } from './public-pages.ts';
+import { StreamHandler } from './stream-handler.ts';
+import { WaitingRoom } from './waiting-room.ts';
+
+export type EdgeDeps = {
+  readonly settings: Settings;
+  readonly bus: Bus;
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly subjects: Subjects;
+  readonly podId: string;
+  readonly fleet: FleetStatus;
+  readonly accessLog: AccessLog | undefined;
+  /** Product and version, as in the Server header. */
+  readonly server: string;
+  /** The public port, for links. */
+  readonly port: () => number;
+  /** Told after each arrival and departure of a listener. */
+  readonly onListenersChanged: () => void;
+};
+
+export type EdgeApp = {
+  readonly registry: ListenerRegistry;
+  readonly hub: ChannelHub;
+  readonly directory: MountDirectory;
+  readonly waitingRoom: WaitingRoom;
+  /** True for request targets that {@link handleStream} takes. */
+  readonly takesStream: (target: string) => boolean;
+  readonly handleStream: (head: RequestHead, client: ClientConnection) => Promise<Handled>;
+  readonly handlePage: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
+  readonly start: () => Promise<void>;
+  /** No new listeners. */
+  readonly refuseNew: () => void;
+  readonly close: () => void;
+};
+
+/** Requests that may wait for audio at once. */
+const waitingCapacity = 10_000;
+
+export function createEdge(deps: EdgeDeps): EdgeApp {
+  const { settings, bus, store, clock, subjects, podId, fleet, accessLog, server } = deps;
+  const directory = new MountDirectory(bus, store, clock, subjects);
+  const hub = new ChannelHub(bus, clock, subjects, settings, directory);
+  const registry = new ListenerRegistry(clock, deps.onListenersChanged);
+  const waitingRoom = new WaitingRoom(waitingCapacity);
+  const streams = new StreamHandler({
+    settings,
+    clock,
+    directory,
+    hub,
+    registry,
+    waitingRoom,
+    accessLog,
+    server,
+  });
+  const pages = new PublicPages(settings, directory, fleet, deps.port, () => clock.wallMs());
+  const responder = respondToControl(bus, subjects, podId, registry);
+  directory.watch((state) => {
+    if (state.status === 'ended') registry.forget(state.path);
+  });
+  return {
+    registry,
+    hub,
+    directory,
+    waitingRoom,
+    takesStream: (target) => streams.takes(target),
+    handleStream: (head, client) => streams.handle(head, client),
+    handlePage: (request, response) => pages.handle(request, response),
+    start: () => directory.catchUp(),
+    refuseNew: () => streams.close(),
+    close: () => {
+      responder.unsubscribe();
+      hub.close();
+      directory.close();
+    },
+  };
+}

@@ -1,0 +1,177 @@
+/**
+ * One mount on this edge: follows its audio sequence on the bus, keeps the ring and
+ * serves its listeners. A cold one first catches up from the bus's history and then
+ * splices what came meanwhile, by (epoch, seq) alone.
+ */
+import {
+  decodeEnvelope,
+  type Envelope,
+  EnvelopeFlag,
+  EnvelopeKind,
+} from '@legacystream/core/bus/envelope.ts';
+import type { Clock } from '@legacystream/core/clock.ts';
+import type { Codec } from '@legacystream/core/codecs/frame-splitter.ts';
+import { Channel, type ChannelLimits } from '@legacystream/core/fanout/channel.ts';
+import type { DeliveryPeriodLimits } from '@legacystream/core/fanout/delivery-period.ts';
+import { DeliveryWheel } from '@legacystream/core/fanout/delivery-wheel.ts';
+import { IcyStream } from '@legacystream/core/fanout/icy-stream.ts';
+import { SequenceGate } from '@legacystream/core/fanout/sequence-gate.ts';
+import type { SlowListenerLimits } from '@legacystream/core/fanout/slow-listener-policy.ts';
+import { decodeNowPlaying, type MountState } from '@legacystream/core/mounts/mount-state.ts';
+import type { Bus, Subscription } from '@legacystream/core/ports/bus.ts';
+
+export type MountChannelOptions = {
+  readonly limits: ChannelLimits;
+  readonly metaint: number;
+  readonly slow: SlowListenerLimits;
+  readonly period: DeliveryPeriodLimits;
+};
+
+export type MountChannelStats = {
+  /** Messages that were none, of a fenced writer, or seen before. */
+  malformed: number;
+  stale: number;
+  /** Messages known to be missing. */
+  lost: number;
+};
+
+/** Live messages kept while history is being read. */
+const maxSpliceMessages = 2_000;
+
+export class MountChannel {
+  readonly path: string;
+  /** Listeners hear one codec for the life of a channel; another codec is another channel. */
+  readonly codec: Codec;
+  readonly wheel: DeliveryWheel;
+  readonly icy: IcyStream;
+  readonly stats: MountChannelStats = { malformed: 0, stale: 0, lost: 0 };
+  /** Since when nobody listens, monotonic; 0 while somebody does. */
+  idleSinceMs: number;
+  readonly #clock: Clock;
+  readonly #channel: Channel;
+  readonly #gate = new SequenceGate();
+  readonly #subscription: Subscription;
+  readonly #needsHeaders: boolean;
+  #hasHeaders = false;
+  #splice: Uint8Array[] | undefined = [];
+  #lastAppendMs: number;
+  #waiting: (() => void)[] = [];
+
+  constructor(bus: Bus, clock: Clock, subject: string, state: MountState, options: MountChannelOptions) {
+    this.path = state.path;
+    this.codec = state.codec;
+    this.#clock = clock;
+    this.idleSinceMs = clock.monotonicMs();
+    this.#lastAppendMs = this.idleSinceMs;
+    this.#needsHeaders =
+      state.codec.startsWith('ogg') || state.codec === 'flac' || state.codec === 'matroska';
+    this.#channel = new Channel(options.limits);
+    this.#channel.setTitle(state.nowPlaying.display, state.nowPlaying.url);
+    this.icy = new IcyStream(this.#channel, options.metaint);
+    this.wheel = new DeliveryWheel(this.#channel, this.icy, clock, options.slow, options.period);
+    // An epoch below the announced one has been superseded already.
+    this.#gate.fence(state.epoch);
+    this.#subscription = bus.subscribe(subject, (data) => this.#receive(data));
+    const { ringBytes, ringUs } = options.limits;
+    void bus
+      .history(subject, { maxBytes: ringBytes, maxAgeMs: ringUs / 1000 })
+      .catch(() => [])
+      .then((history) => this.#catchUp(history));
+  }
+
+  /** Settles when a listener can start, or after `timeoutMs`. @returns whether one can */
+  async ready(timeoutMs: number): Promise<boolean> {
+    if (this.joinable) return true;
+    await new Promise<void>((resolve) => {
+      const timer = this.#clock.after(timeoutMs, resolve);
+      this.#waiting.push(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
+    return this.joinable;
+  }
+
+  /** Seconds of audio held, for metrics. */
+  get depthUs(): number {
+    return this.#channel.depthUs;
+  }
+
+  close(): void {
+    this.#subscription.unsubscribe();
+    this.#wake();
+  }
+
+  /** Whether a listener can start now. */
+  get joinable(): boolean {
+    return this.#splice === undefined && this.#channel.newestSyncEntry() !== undefined;
+  }
+
+  #receive(data: Uint8Array): void {
+    if (this.#splice) {
+      if (this.#splice.length < maxSpliceMessages) this.#splice.push(data);
+    } else {
+      this.#take(data);
+    }
+  }
+
+  #catchUp(history: readonly Uint8Array[]): void {
+    const live = this.#splice ?? [];
+    this.#splice = undefined;
+    for (const data of history) this.#take(data);
+    for (const data of live) this.#take(data);
+    if (this.joinable) this.#wake();
+  }
+
+  #take(data: Uint8Array): void {
+    const message = decodeEnvelope(data);
+    if (!message) {
+      this.stats.malformed += 1;
+      return;
+    }
+    const { epoch, seq } = message;
+    const admission = this.#gate.judge(epoch, seq);
+    if (admission === 'stale' || admission === 'duplicate') {
+      this.stats.stale += 1;
+      return;
+    }
+    if (admission === 'gap' && this.#gate.seq > 0) this.stats.lost += seq - this.#gate.seq - 1;
+    this.#gate.take(epoch, seq);
+    this.#apply(message);
+  }
+
+  #apply(message: Envelope): void {
+    switch (message.kind) {
+      case EnvelopeKind.audio:
+        return this.#append(message);
+      case EnvelopeKind.headers:
+        this.#hasHeaders = true;
+        this.#channel.setHeaders(message.payload, (message.flags & EnvelopeFlag.inBand) !== 0);
+        return;
+      case EnvelopeKind.metadata: {
+        const title = decodeNowPlaying(message.payload);
+        if (title) this.#channel.setTitle(title.display, title.url);
+        else this.stats.malformed += 1;
+        return;
+      }
+      default:
+    }
+  }
+
+  #append(message: Envelope): void {
+    // Without its headers nobody could make sense of the audio; they are repeated soon.
+    if (this.#needsHeaders && !this.#hasHeaders) return;
+    const nowMs = this.#clock.monotonicMs();
+    // Where the format does not tell its playing time, the time of arrival stands for it.
+    const durationUs = message.durationUs > 0 ? message.durationUs : (nowMs - this.#lastAppendMs) * 1000;
+    this.#lastAppendMs = nowMs;
+    this.#channel.append(message.payload, durationUs, (message.flags & EnvelopeFlag.syncPoint) !== 0);
+    if (this.#waiting.length > 0 && this.joinable) this.#wake();
+  }
+
+  #wake(): void {
+    const waiting = this.#waiting;
+    this.#waiting = [];
+    for (const wake of waiting) wake();
+  }
+}

@@ -1,0 +1,165 @@
+/**
+ * The pages that every edge answers from shared state: the status page and its assets,
+ * Icecast's status in JSON and text, playlists.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { gzipSync } from 'node:zlib';
+import { LegacyStreamError } from '@legacystream/core/errors.ts';
+import { parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
+import { parseQuery, splitTarget, textOf } from '@legacystream/core/protocols/query.ts';
+import { type Playlist, renderM3u, renderPls, renderXspf } from '@legacystream/core/status/playlists.ts';
+import { renderSevenXsl, sevenXslContentType } from '@legacystream/core/status/seven-xsl.ts';
+import { renderStatusJson, statusJsonContentType } from '@legacystream/core/status/status-json.ts';
+import type { Settings } from '@legacystream/runtime/config/settings.ts';
+import { baseUrlFor, type FleetStatus, type FleetView } from '@legacystream/runtime/fleet-status.ts';
+import type { MountDirectory } from './mount-directory.ts';
+import { notFoundBody, notFoundContentType } from './pages/not-found-page.ts';
+import { loadPageAssets } from './pages/page-assets.ts';
+import { assetHeaders, isAssetFresh, pageHeaders } from './pages/page-headers.ts';
+import { renderStatusPage } from './pages/status-page.ts';
+import { parsePlaylistPath } from './playlist-path.ts';
+
+type Answer = {
+  readonly status?: number;
+  readonly headers: Readonly<Record<string, string>>;
+  readonly body: string | Buffer;
+};
+
+const dynamicHeaders = {
+  'Cache-Control': 'no-cache, no-store',
+  'Access-Control-Allow-Origin': '*',
+  'X-Content-Type-Options': 'nosniff',
+};
+const compressAboveBytes = 1024;
+
+export class PublicPages {
+  readonly #settings: Settings;
+  readonly #directory: MountDirectory;
+  readonly #fleet: FleetStatus;
+  readonly #port: () => number;
+  readonly #nowMs: () => number;
+  readonly #assets = loadPageAssets();
+
+  constructor(
+    settings: Settings,
+    directory: MountDirectory,
+    fleet: FleetStatus,
+    port: () => number,
+    nowMs: () => number,
+  ) {
+    this.#settings = settings;
+    this.#directory = directory;
+    this.#fleet = fleet;
+    this.#port = port;
+    this.#nowMs = nowMs;
+  }
+
+  async handle(request: IncomingMessage, response: ServerResponse): Promise<void> {
+    if (request.method !== 'GET' && request.method !== 'HEAD') {
+      const allow = { Allow: 'GET, HEAD', 'Content-Type': 'text/plain; charset=utf-8' };
+      return send(request, response, { status: 405, headers: allow, body: 'Method not allowed\r\n' }, false);
+    }
+    const answer = (await this.#answer(request)) ?? {
+      status: 404,
+      headers: { 'Content-Type': notFoundContentType, ...dynamicHeaders },
+      body: notFoundBody(),
+    };
+    send(request, response, answer, this.#settings.streaming.enableCompression);
+  }
+
+  async #answer(request: IncomingMessage): Promise<Answer | undefined> {
+    const { rawPath, rawQuery } = splitTarget(request.url ?? '/');
+    const asset = this.#assets.get(rawPath === '/favicon.ico' ? '/assets/favicon.svg' : rawPath);
+    if (asset) {
+      const isFresh = isAssetFresh(asset, request.headers['if-none-match']);
+      return { status: isFresh ? 304 : 200, headers: assetHeaders(asset), body: isFresh ? '' : asset.body };
+    }
+    const secure = 'encrypted' in request.socket;
+    const baseUrl = baseUrlFor(this.#settings, request.headers.host, secure, this.#port());
+    const mountFilter = () => {
+      const value = parseQuery(rawQuery).get('mount');
+      return value === undefined ? undefined : textOf(value);
+    };
+    switch (rawPath) {
+      case '/':
+      case '/index.html':
+      case '/status.xsl':
+        return { headers: pageHeaders(), body: this.#statusPage(await this.#view(baseUrl), baseUrl) };
+      case '/status-json.xsl': {
+        const { status, mounts } = await this.#view(baseUrl);
+        return text(statusJsonContentType, renderStatusJson(status, mounts, mountFilter()));
+      }
+      case '/7.xsl':
+        return text(sevenXslContentType, renderSevenXsl((await this.#view(baseUrl)).mounts, mountFilter()));
+      case '/robots.txt':
+        return text('text/plain; charset=utf-8', 'User-agent: *\nDisallow: /admin/\n');
+      default:
+        return this.#playlist(rawPath, baseUrl);
+    }
+  }
+
+  #view(baseUrl: string): Promise<FleetView> {
+    return this.#fleet.read(this.#directory.list(), baseUrl);
+  }
+
+  #statusPage({ status, mounts }: FleetView, baseUrl: string): string {
+    const { server } = this.#settings;
+    return renderStatusPage({
+      serverName: server.hostname || 'LegacyStream',
+      status,
+      mounts,
+      ingestHost: new URL(baseUrl).host,
+      nowMs: this.#nowMs(),
+    });
+  }
+
+  async #playlist(rawPath: string, baseUrl: string): Promise<Answer | undefined> {
+    const wanted = parsePlaylistPath(mountPathOrEmpty(rawPath));
+    const state = wanted && this.#directory.find(wanted.mountPath);
+    if (!wanted || !state) return undefined;
+    const [mount] = (await this.#fleet.read([state], baseUrl)).mounts;
+    if (!mount) return undefined;
+    const name = state.info.name ?? state.path;
+    const rendered: Record<typeof wanted.kind, () => Playlist> = {
+      m3u: () => renderM3u(mount.listenUrl, state.info.name),
+      pls: () => renderPls(mount.listenUrl, name),
+      xspf: () => renderXspf(mount.listenUrl, mount),
+    };
+    const { contentType, body } = rendered[wanted.kind]();
+    return text(contentType, body);
+  }
+}
+
+function text(contentType: string, body: string): Answer {
+  return { headers: { 'Content-Type': contentType, ...dynamicHeaders }, body };
+}
+
+function mountPathOrEmpty(rawPath: string): string {
+  try {
+    return parseMountPath(rawPath);
+  } catch (error) {
+    if (error instanceof LegacyStreamError) return '';
+    throw error;
+  }
+}
+
+function send(
+  request: IncomingMessage,
+  response: ServerResponse,
+  answer: Answer,
+  mayCompress: boolean,
+): void {
+  let body = typeof answer.body === 'string' ? Buffer.from(answer.body) : answer.body;
+  const headers: Record<string, string> = { ...answer.headers };
+  const accepts = /\bgzip\b/.test(String(request.headers['accept-encoding'] ?? ''));
+  if (mayCompress && body.byteLength > compressAboveBytes) {
+    headers['Vary'] = 'Accept-Encoding';
+    if (accepts) {
+      body = gzipSync(body, { level: 4 });
+      headers['Content-Encoding'] = 'gzip';
+    }
+  }
+  if (answer.status !== 304) headers['Content-Length'] = String(body.byteLength);
+  response.writeHead(answer.status ?? 200, headers);
+  response.end(request.method === 'HEAD' || answer.status === 304 ? undefined : body);
+}

@@ -1,0 +1,90 @@
+/**
+ * A listener on a socket of this edge. Its socket is written raw; what the client still
+ * sends is thrown away, and when it goes, whoever counts listeners is told once.
+ */
+import type { Socket } from 'node:net';
+import { Listener, type ListenerEnd } from '@legacystream/core/fanout/listener.ts';
+
+export type ListenerDetails = {
+  readonly id: number;
+  readonly mountPath: string;
+  readonly ip: string;
+  readonly userAgent: string;
+  readonly referer: string;
+  readonly method: string;
+  /** As sent, query included. */
+  readonly target: string;
+  readonly protocol: string;
+  readonly username: string | undefined;
+  readonly startedMs: number;
+};
+
+const listenerOf = Symbol('listener');
+type ListenerSocket = Socket & { [listenerOf]?: SocketListener };
+
+/** Finds half-open connections of clients that vanished. */
+const keepAliveMs = 60_000;
+
+export class SocketListener extends Listener {
+  readonly details: ListenerDetails;
+  /** Why the server ended it; undefined while on air or when the client left by itself. */
+  endedBy: ListenerEnd | undefined;
+  readonly #socket: Socket;
+  readonly #onGone: (listener: SocketListener) => void;
+
+  constructor(
+    socket: Socket,
+    icy: boolean,
+    details: ListenerDetails,
+    onGone: (listener: SocketListener) => void,
+  ) {
+    super(icy);
+    this.details = details;
+    this.#socket = socket;
+    this.#onGone = onGone;
+    const listenerSocket = socket as ListenerSocket;
+    listenerSocket[listenerOf] = this;
+    // One function for all sockets: a closure for each would cost memory for each.
+    socket.on('close', onSocketClose);
+    socket.on('end', onSocketEnd);
+    socket.setKeepAlive(true, keepAliveMs);
+    socket.resume();
+  }
+
+  get pendingBytes(): number {
+    return this.#socket.writableLength;
+  }
+
+  /** Sends the response head and whatever `body` writes as one piece. */
+  open(head: string, body: () => void): void {
+    this.#socket.cork();
+    this.#socket.write(head, 'latin1');
+    body();
+    this.#socket.uncork();
+  }
+
+  write(data: Uint8Array): void {
+    this.#socket.write(data);
+  }
+
+  close(reason: ListenerEnd): void {
+    if (this.endedBy) return;
+    this.endedBy = reason;
+    // One that takes nothing cannot be waited for; others still get what is on the way.
+    if (reason === 'too-slow' || reason === 'killed') this.#socket.destroy();
+    else this.#socket.destroySoon();
+  }
+
+  left(): void {
+    this.#onGone(this);
+  }
+}
+
+function onSocketClose(this: Socket): void {
+  (this as ListenerSocket)[listenerOf]?.left();
+}
+
+/** Half-closed means gone: a listener has nothing more to say and hears until it closes, which nobody tells us twice. */
+function onSocketEnd(this: Socket): void {
+  this.destroy();
+}

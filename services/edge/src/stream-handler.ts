@@ -1,0 +1,209 @@
+/**
+ * Answers requests for streams: admits the listener, waits for a mount that is about to
+ * have audio, sends the head and the burst, and puts the socket on the delivery wheel.
+ */
+import type { Clock } from '@legacystream/core/clock.ts';
+import { isReservedPath, parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
+import type { MountState } from '@legacystream/core/mounts/mount-state.ts';
+import { parseBasicAuth } from '@legacystream/core/protocols/credentials.ts';
+import { splitTarget } from '@legacystream/core/protocols/query.ts';
+import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
+import type { AccessLog } from '@legacystream/runtime/access-log.ts';
+import { type ClientConnection, closeWith } from '@legacystream/runtime/client-connection.ts';
+import { mountSettingsFor } from '@legacystream/runtime/config/mount-settings.ts';
+import type { Settings } from '@legacystream/runtime/config/settings.ts';
+import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
+import type { ChannelHub } from './channel-hub.ts';
+import type { ListenerRegistry } from './listener-registry.ts';
+import type { MountDirectory } from './mount-directory.ts';
+import { notFoundBody, notFoundContentType } from './pages/not-found-page.ts';
+import { isPlaylistPath } from './playlist-path.ts';
+import { SocketListener } from './socket-listener.ts';
+import { streamHead, streamOptions, streamRefusal } from './stream-headers.ts';
+import type { WaitingRoom } from './waiting-room.ts';
+
+export type StreamHandlerDeps = {
+  readonly settings: Settings;
+  readonly clock: Clock;
+  readonly directory: MountDirectory;
+  readonly hub: ChannelHub;
+  readonly registry: ListenerRegistry;
+  readonly waitingRoom: WaitingRoom;
+  readonly accessLog: AccessLog | undefined;
+  readonly server: string;
+};
+
+type Request = {
+  readonly head: RequestHead;
+  readonly client: ClientConnection;
+  readonly path: string;
+  readonly startedMs: number;
+};
+
+const icyCodecs = new Set(['mp3', 'aac', 'opaque']);
+
+export class StreamHandler {
+  readonly #deps: StreamHandlerDeps;
+  #closed = false;
+
+  constructor(deps: StreamHandlerDeps) {
+    this.#deps = deps;
+  }
+
+  /** No new listeners from now on. */
+  close(): void {
+    this.#closed = true;
+  }
+
+  /** True for the paths that {@link handle} takes. */
+  takes(target: string): boolean {
+    const path = streamPathOf(target);
+    if (path === undefined || isReservedPath(path)) return false;
+    return !isPlaylistPath(path) || this.#deps.directory.find(path) !== undefined;
+  }
+
+  /** Takes GET, HEAD and OPTIONS of stream paths; passes on everything else. */
+  async handle(head: RequestHead, client: ClientConnection): Promise<Handled> {
+    if (!this.takes(head.target)) return 'pass';
+    const path = streamPathOf(head.target)!;
+    const { clock, server } = this.#deps;
+    if (head.method === 'OPTIONS') {
+      client.socket.write(streamOptions(server, clock.wallMs()));
+      return 'next';
+    }
+    await this.#answer({ head, client, path, startedMs: clock.monotonicMs() });
+    return 'taken';
+  }
+
+  async #answer(request: Request): Promise<void> {
+    const { settings, directory, hub, registry, waitingRoom, clock } = this.#deps;
+    const mount = mountSettingsFor(settings, request.path);
+    const deadlineMs = clock.monotonicMs() + mount.holdTimeout * 1000;
+    const { socket } = request.client;
+    for (;;) {
+      if (this.#closed) return this.#refuse(request, 503, 'Server is shutting down\r\n');
+      const state = directory.find(request.path);
+      if (!state && !mount.declared) return this.#notFound(request);
+      const leftMs = deadlineMs - clock.monotonicMs();
+      if (state?.status === 'live') {
+        if (request.head.method === 'HEAD') return this.#answerHead(request, state);
+        if (mount.maxListeners > 0 && registry.countOf(request.path) >= mount.maxListeners) {
+          return this.#refuse(request, 503, 'Too many listeners\r\n');
+        }
+        const channel = hub.demand(state);
+        const isReady =
+          channel.joinable || (await waitingRoom.during(() => channel.ready(Math.max(0, leftMs))));
+        if (isReady === undefined) return this.#refuse(request, 503, 'Too many listeners are waiting\r\n');
+        if (socket.destroyed) return this.#log(request, 200, 0);
+        const now = directory.find(request.path);
+        if (isReady && now?.status === 'live' && this.#join(request, now)) return;
+      } else {
+        if (request.head.method === 'HEAD') return this.#notFound(request);
+        const changed = await waitingRoom.during(() => directory.changed(request.path, Math.max(0, leftMs)));
+        if (changed === undefined) return this.#refuse(request, 503, 'Too many listeners are waiting\r\n');
+      }
+      if (socket.destroyed) return this.#log(request, 200, 0);
+      if (clock.monotonicMs() >= deadlineMs) {
+        if (directory.find(request.path)?.status === 'live')
+          return this.#refuse(request, 503, 'No audio yet\r\n');
+        return this.#notFound(request);
+      }
+    }
+  }
+
+  /** @returns false when there is nothing to start with after all */
+  #join(request: Request, state: MountState): boolean {
+    const { hub, registry, accessLog, clock, server } = this.#deps;
+    const channel = hub.demand(state);
+    if (!channel.joinable) return false;
+    const { head, client, path } = request;
+    const wantsIcy =
+      Number.parseInt(head.headers.get('icy-metadata') ?? '0', 10) > 0 && icyCodecs.has(state.codec);
+    const listener = new SocketListener(
+      client.socket,
+      wantsIcy,
+      {
+        id: registry.nextId(),
+        mountPath: path,
+        ip: client.ip,
+        userAgent: head.headers.get('user-agent') ?? '',
+        referer: head.headers.get('referer') ?? '',
+        method: head.method,
+        target: head.target,
+        protocol: head.protocol,
+        username: parseBasicAuth(head.headers.get('authorization'))?.user,
+        startedMs: request.startedMs,
+      },
+      (gone) => {
+        channel.wheel.leave(gone);
+        registry.remove(gone);
+        accessLog?.record({
+          ...gone.details,
+          user: gone.details.username,
+          status: 200,
+          bytes: gone.bytesSent,
+          seconds: registry.secondsConnected(gone),
+        });
+      },
+    );
+    const metaint = wantsIcy ? channel.icy.metaint : undefined;
+    listener.open(streamHead(state, server, versionOf(head), clock.wallMs(), metaint), () =>
+      channel.wheel.join(listener),
+    );
+    registry.add(listener);
+    return true;
+  }
+
+  #answerHead(request: Request, state: MountState): void {
+    const { clock, server } = this.#deps;
+    closeWith(
+      request.client.socket,
+      streamHead(state, server, versionOf(request.head), clock.wallMs(), undefined),
+    );
+    this.#log(request, 200, 0);
+  }
+
+  #notFound(request: Request): void {
+    const { clock, server } = this.#deps;
+    const body = request.head.method === 'HEAD' ? '' : notFoundBody();
+    closeWith(request.client.socket, streamRefusal(404, body, notFoundContentType, server, clock.wallMs()));
+    this.#log(request, 404, body.length);
+  }
+
+  #refuse(request: Request, status: number, reason: string): void {
+    const { clock, server } = this.#deps;
+    const answer = streamRefusal(status, reason, 'text/plain; charset=utf-8', server, clock.wallMs(), [
+      'Retry-After: 10',
+    ]);
+    closeWith(request.client.socket, answer);
+    this.#log(request, status, reason.length);
+  }
+
+  #log(request: Request, status: number, bytes: number): void {
+    const { head, client } = request;
+    this.#deps.accessLog?.record({
+      ip: client.ip,
+      user: parseBasicAuth(head.headers.get('authorization'))?.user,
+      method: head.method,
+      target: head.target,
+      protocol: head.protocol,
+      status,
+      bytes,
+      referer: head.headers.get('referer'),
+      userAgent: head.headers.get('user-agent'),
+      seconds: Math.floor((this.#deps.clock.monotonicMs() - request.startedMs) / 1000),
+    });
+  }
+}
+
+function versionOf(head: RequestHead): 'HTTP/1.0' | 'HTTP/1.1' {
+  return head.protocol === 'HTTP/1.1' ? 'HTTP/1.1' : 'HTTP/1.0';
+}
+
+function streamPathOf(target: string): string | undefined {
+  try {
+    return parseMountPath(splitTarget(target).rawPath);
+  } catch {
+    return undefined;
+  }
+}

@@ -1,0 +1,116 @@
+/**
+ * Sources that come by SHOUTcast v1 (protocols §2.1): a password line, `OK2`, headers,
+ * audio. Everything may arrive in one piece; nothing past what has been read is touched.
+ */
+import { LegacyStreamError } from '@legacystream/core/errors.ts';
+import { parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
+import { EndlessDecoder } from '@legacystream/core/protocols/body-decoder.ts';
+import { parseShoutcastPassword } from '@legacystream/core/protocols/credentials.ts';
+import { IcyHeaderParser } from '@legacystream/core/protocols/icy-header-parser.ts';
+import { streamInfoOf } from '@legacystream/core/protocols/stream-info.ts';
+import type { Access } from '@legacystream/runtime/access.ts';
+import { type ClientConnection, closeWith } from '@legacystream/runtime/client-connection.ts';
+import type { Settings } from '@legacystream/runtime/config/settings.ts';
+import { shoutcastMountPath } from '@legacystream/runtime/config/shoutcast-mount.ts';
+import type { Log } from '@legacystream/runtime/log.ts';
+import type { MountClaim } from './mount-claim.ts';
+import { SocketSource } from './socket-source.ts';
+import type { SourceRegistry } from './source-registry.ts';
+
+const accepted = 'OK2\r\nicy-caps:11\r\n\r\n';
+const refused = 'invalid password\r\n';
+
+export class ShoutcastSourceHandler {
+  readonly #registry: SourceRegistry;
+  readonly #access: Access;
+  readonly #settings: Settings;
+  readonly #log: Log;
+
+  constructor(registry: SourceRegistry, access: Access, settings: Settings, log: Log) {
+    this.#registry = registry;
+    this.#access = access;
+    this.#settings = settings;
+    this.#log = log;
+  }
+
+  /** Takes a connection whose first line, already read, is `line`. */
+  async handle(line: string, client: ClientConnection): Promise<void> {
+    const login = parseShoutcastPassword(line);
+    // libshout's poke and everything else that is no login: an answer without the letters OK.
+    if (!login) return closeWith(client.socket, refused);
+    let claim: MountClaim | undefined;
+    try {
+      const path = login.mount
+        ? parseMountPath(login.mount)
+        : shoutcastMountPath(this.#settings, login.sid ?? 1);
+      const verdict = await this.#access.sourcePassword(path, login.password, client.ip);
+      if (!verdict.granted) {
+        this.#log.warn('source.refused', { mount: path, ip: client.ip, reason: 'bad credentials' });
+        return closeWith(client.socket, refused);
+      }
+      claim = await this.#registry.claim(path);
+      client.socket.write(accepted);
+      const { headers, rest } = await this.#readHeaders(client);
+      const source = new SocketSource(client.socket, new EndlessDecoder(), '');
+      const session = await this.#registry.open(
+        claim,
+        {
+          path,
+          protocol: 'SHOUTcast v1',
+          contentType: headers.get('content-type') ?? 'audio/mpeg',
+          info: streamInfoOf(headers),
+          ip: client.ip,
+          userAgent: headers.get('user-agent') ?? '',
+        },
+        source,
+      );
+      source.attach(session, rest);
+    } catch (error) {
+      await claim?.release();
+      const reason = error instanceof LegacyStreamError ? error.message : 'internal error';
+      this.#log.warn('source.refused', {
+        ip: client.ip,
+        reason,
+        ...(error instanceof LegacyStreamError ? {} : { error }),
+      });
+      closeWith(client.socket, `${reason}\r\n`);
+    }
+  }
+
+  #readHeaders(
+    client: ClientConnection,
+  ): Promise<{ headers: ReadonlyMap<string, string>; rest: Uint8Array }> {
+    const { socket } = client;
+    const { headBytes, headLines, headTimeout } = this.#settings.limits;
+    const parser = new IcyHeaderParser({ maxBytes: headBytes, maxLines: headLines });
+    return new Promise((resolve, reject) => {
+      let settled = false;
+      const timer = setTimeout(
+        () => finish(new LegacyStreamError('LS_HEAD_TIMEOUT', 'no headers in time')),
+        headTimeout * 1000,
+      );
+      const onGone = () => finish(new LegacyStreamError('LS_CLOSED', 'source went away'));
+      const onData = (data: Uint8Array) => {
+        try {
+          const result = parser.push(data);
+          if (result.done) finish(undefined, result);
+        } catch (error) {
+          finish(error);
+        }
+      };
+      const finish = (
+        error: unknown,
+        result?: { headers: ReadonlyMap<string, string>; rest: Uint8Array },
+      ) => {
+        settled = true;
+        clearTimeout(timer);
+        socket.off('data', onData).off('end', onGone).off('close', onGone).pause();
+        if (result) resolve(result);
+        else reject(error);
+      };
+      socket.on('data', onData).once('end', onGone).once('close', onGone);
+      if (client.rest.byteLength > 0) onData(client.rest);
+      if (!settled) socket.resume();
+    });
+  }
+}
