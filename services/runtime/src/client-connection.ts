@@ -1,0 +1,43 @@
+/**
+ * A client's connection once the front door knows what it speaks: the raw socket, what
+ * was read ahead, and who is at the other end.
+ */
+import type { Socket } from 'node:net';
+
+export type ClientConnection = {
+  readonly socket: Socket;
+  /** Canonical address: IPv4 without the IPv6 wrapping. */
+  readonly ip: string;
+  /** Bytes after the head that were read with it. */
+  readonly rest: Uint8Array;
+};
+
+/** `::ffff:192.0.2.1` → `192.0.2.1`; an address that is unknown because the client is gone → `0.0.0.0`. */
+export function canonicalAddress(address: string | undefined): string {
+  if (!address) return '0.0.0.0';
+  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
+}
+
+const lingerMs = 2_000;
+const lingerBytes = 1024 * 1024;
+
+/**
+ * Sends a last answer and closes so that the client reads it: a close while its bytes are
+ * still arriving would reset the connection and take the answer with it. What still
+ * arrives is thrown away, bounded in time and bytes.
+ */
+export function closeWith(socket: Socket, answer: string | Uint8Array): void {
+  if (socket.destroyed) return;
+  let bytes = 0;
+  const timer = setTimeout(() => socket.destroy(), lingerMs);
+  socket.removeAllListeners('data');
+  socket.on('data', (data) => {
+    bytes += data.byteLength;
+    if (bytes > lingerBytes) socket.destroy();
+  });
+  socket.on('error', () => {});
+  socket.once('end', () => socket.destroySoon());
+  socket.once('close', () => clearTimeout(timer));
+  socket.end(answer);
+  socket.resume();
+}

@@ -1,0 +1,85 @@
+/**
+ * One port, every dialect (design §8): reads the first bytes of a connection and gives it
+ * to whoever speaks that. Encoders' requests, which node:http would refuse, and requests
+ * for streams are read here; everything else goes to node:http as if it had never been touched.
+ *
+ * Until a connection has said what it wants it is bounded in bytes, lines and time.
+ */
+import type { Server as HttpServer } from 'node:http';
+import type { Socket } from 'node:net';
+import type { Server as TlsServer } from 'node:tls';
+import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
+import type { ClientConnection } from '../client-connection.ts';
+import { PendingConnection } from './pending-connection.ts';
+
+/**
+ * What became of a request: `taken`, the handler owns the socket; `next`, it was answered
+ * and the connection waits for another request; `pass`, it is not for this handler.
+ */
+export type Handled = 'taken' | 'next' | 'pass';
+
+export type FrontDoorRoutes = {
+  /** Encoders by HTTP. */
+  readonly source: (head: RequestHead, client: ClientConnection) => Promise<Handled>;
+  /** Encoders by SHOUTcast v1, with their first line. */
+  readonly shoutcast: (line: string, client: ClientConnection) => Promise<void>;
+  /** GET, HEAD and OPTIONS of streams. */
+  readonly stream: (head: RequestHead, client: ClientConnection) => Promise<Handled>;
+  /** Everything else. */
+  readonly http: HttpServer;
+};
+
+export type FrontDoorLimits = {
+  readonly headBytes: number;
+  readonly headLines: number;
+  readonly targetBytes: number;
+  readonly headTimeoutMs: number;
+};
+
+export type FrontDoorStats = {
+  connections: number;
+  /** Requests and logins read here, and connections handed to node:http. */
+  requests: number;
+  malformed: number;
+  timedOut: number;
+};
+
+export class FrontDoor {
+  readonly stats: FrontDoorStats = { connections: 0, requests: 0, malformed: 0, timedOut: 0 };
+  readonly routes: FrontDoorRoutes;
+  readonly limits: FrontDoorLimits;
+  #tls: TlsServer | undefined;
+  readonly #pending = new Set<PendingConnection>();
+
+  constructor(routes: FrontDoorRoutes, limits: FrontDoorLimits) {
+    this.routes = routes;
+    this.limits = limits;
+  }
+
+  /** TLS is spoken on every port once there is a certificate. */
+  useTls(server: TlsServer): void {
+    this.#tls = server;
+    server.on('secureConnection', (socket) => this.accept(socket));
+  }
+
+  /** Takes a new connection, plain or decrypted. */
+  accept(socket: Socket): void {
+    this.stats.connections += 1;
+    // Stays for the socket's life: an error after its owner let go must not end the process.
+    socket.on('error', () => {});
+    socket.setNoDelay(true);
+    const pending = new PendingConnection(this, socket, () => this.#pending.delete(pending));
+    this.#pending.add(pending);
+    pending.read();
+  }
+
+  /** @returns false when there is no certificate to answer with */
+  startTls(socket: Socket): boolean {
+    return this.#tls?.emit('connection', socket) ?? false;
+  }
+
+  /** Ends the connections that have not asked for anything yet. */
+  close(): void {
+    for (const pending of [...this.#pending]) pending.abandon();
+  }
+}

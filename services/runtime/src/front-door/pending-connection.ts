@@ -1,0 +1,173 @@
+/**
+ * A connection that has not said yet what it wants: gathers its first bytes, tells the
+ * dialect, reads the head and hands the socket over with everything that was read ahead.
+ */
+import type { Socket } from 'node:net';
+import { LegacyStreamError } from '@legacystream/core/errors.ts';
+import { detectDialect } from '@legacystream/core/protocols/dialect.ts';
+import { takeFirstLine } from '@legacystream/core/protocols/first-line.ts';
+import { type RequestHead, RequestHeadParser } from '@legacystream/core/protocols/request-head.ts';
+import { isSourceRequest } from '@legacystream/core/protocols/source-request.ts';
+import { canonicalAddress, closeWith } from '../client-connection.ts';
+import { encodeRawResponse } from '../http/raw-response.ts';
+import type { FrontDoor, Handled } from './front-door.ts';
+
+/** What libshout and browsers learn of the server as a whole. */
+export const optionsAnswer = encodeRawResponse({
+  status: 204,
+  body: '',
+  headers: [
+    ['Allow', 'GET, HEAD, POST, PUT, SOURCE, OPTIONS'],
+    ['Accept-Encoding', 'identity, chunked'],
+  ],
+  keepAlive: true,
+});
+
+const none = new Uint8Array(0);
+
+export class PendingConnection {
+  readonly #door: FrontDoor;
+  readonly #socket: Socket;
+  readonly #onDone: () => void;
+  readonly #onData = (data: Uint8Array): void => this.#take(data);
+  readonly #onGone = (): void => this.abandon();
+  /** Everything read and not yet handed over. */
+  #bytes: Uint8Array = none;
+  #examined = 0;
+  #parser: RequestHeadParser | undefined;
+  #timer: NodeJS.Timeout | undefined;
+
+  constructor(door: FrontDoor, socket: Socket, onDone: () => void) {
+    this.#door = door;
+    this.#socket = socket;
+    this.#onDone = onDone;
+  }
+
+  /** Reads until the connection says what it wants. */
+  read(): void {
+    this.#timer = setTimeout(() => {
+      this.#door.stats.timedOut += 1;
+      this.abandon();
+    }, this.#door.limits.headTimeoutMs);
+    this.#timer.unref();
+    this.#socket.on('data', this.#onData).once('end', this.#onGone).once('close', this.#onGone);
+    this.#socket.resume();
+  }
+
+  abandon(): void {
+    this.#letGo();
+    this.#onDone();
+    this.#socket.destroy();
+  }
+
+  #take(data: Uint8Array): void {
+    this.#bytes = this.#bytes.byteLength === 0 ? data : Buffer.concat([this.#bytes, data]);
+    try {
+      if (this.#parser) this.#readHead(this.#parser, data);
+      else this.#detect();
+    } catch (error) {
+      this.#refuse(error);
+    }
+  }
+
+  #detect(): void {
+    const dialect = detectDialect(this.#bytes, this.#examined);
+    this.#examined = this.#bytes.byteLength;
+    switch (dialect) {
+      case 'need-more':
+        return;
+      case 'http': {
+        const { headBytes, headLines, targetBytes } = this.#door.limits;
+        this.#parser = new RequestHeadParser({
+          maxBytes: headBytes,
+          maxLines: headLines,
+          maxTargetBytes: targetBytes,
+        });
+        return this.#readHead(this.#parser, this.#bytes);
+      }
+      case 'shoutcast-v1':
+        return this.#handOverShoutcast();
+      case 'tls':
+        this.#letGo();
+        this.#onDone();
+        this.#socket.unshift(this.#bytes);
+        if (!this.#door.startTls(this.#socket)) this.#socket.destroy();
+        return;
+      default:
+        this.#door.stats.malformed += 1;
+        return this.abandon();
+    }
+  }
+
+  #readHead(parser: RequestHeadParser, data: Uint8Array): void {
+    const result = parser.push(data);
+    if (!result.done) return;
+    this.#letGo();
+    void this.#route(result.head, result.rest);
+  }
+
+  async #route(head: RequestHead, rest: Uint8Array): Promise<void> {
+    const { routes, stats } = this.#door;
+    stats.requests += 1;
+    const client = { socket: this.#socket, ip: canonicalAddress(this.#socket.remoteAddress), rest };
+    let handled: Handled = 'pass';
+    try {
+      if (isSourceRequest(head)) handled = await routes.source(head, client);
+      else if (head.method === 'OPTIONS' && head.target === '*') handled = this.#answerOptions();
+      else if (head.method === 'GET' || head.method === 'HEAD' || head.method === 'OPTIONS') {
+        handled = await routes.stream(head, client);
+      }
+    } catch (error) {
+      return this.#refuse(error);
+    }
+    if (handled === 'next' && !this.#socket.destroyed) return this.#readNext(rest);
+    this.#onDone();
+    if (handled !== 'pass') return;
+    this.#socket.unshift(this.#bytes);
+    routes.http.emit('connection', this.#socket);
+    this.#socket.resume();
+  }
+
+  #readNext(rest: Uint8Array): void {
+    this.#bytes = none;
+    this.#examined = 0;
+    this.#parser = undefined;
+    this.read();
+    if (rest.byteLength > 0) this.#take(rest);
+  }
+
+  #answerOptions(): Handled {
+    this.#socket.write(optionsAnswer);
+    return 'next';
+  }
+
+  #handOverShoutcast(): void {
+    this.#letGo();
+    this.#onDone();
+    this.#door.stats.requests += 1;
+    const first = takeFirstLine(this.#bytes);
+    if (!first) return this.abandon();
+    const client = {
+      socket: this.#socket,
+      ip: canonicalAddress(this.#socket.remoteAddress),
+      rest: first.rest,
+    };
+    this.#door.routes.shoutcast(first.line, client).catch((error: unknown) => this.#refuse(error));
+  }
+
+  /** Stops reading; what still comes stays in the socket for its next owner. */
+  #letGo(): void {
+    clearTimeout(this.#timer);
+    this.#socket.off('data', this.#onData).off('end', this.#onGone).off('close', this.#onGone);
+    this.#socket.pause();
+  }
+
+  #refuse(error: unknown): void {
+    this.#letGo();
+    this.#onDone();
+    this.#door.stats.malformed += 1;
+    const status = error instanceof LegacyStreamError ? error.status : 500;
+    const reason = error instanceof LegacyStreamError ? error.message : 'internal error';
+    closeWith(this.#socket, encodeRawResponse({ status, body: `${reason}\r\n` }));
+  }
+}
