@@ -1,0 +1,94 @@
+/**
+ * The whole server in one process (design §1): ingest, edge and control on one port, met
+ * on a bus and a store in memory. Every object it has, in one list.
+ */
+import type { IncomingMessage, ServerResponse } from 'node:http';
+import { Subjects } from '@legacystream/core/bus/subjects.ts';
+import { splitTarget } from '@legacystream/core/protocols/query.ts';
+import type { PodCounts } from '@legacystream/core/status/pod-counts.ts';
+import { type ControlApp, createControl } from '@legacystream/control/app.ts';
+import { createEdge, type EdgeApp } from '@legacystream/edge/app.ts';
+import { createIngest, type IngestApp } from '@legacystream/ingest/app.ts';
+import { Access } from '@legacystream/runtime/access.ts';
+import type { AccessLog } from '@legacystream/runtime/access-log.ts';
+import type { Settings } from '@legacystream/runtime/config/settings.ts';
+import { CountsReporter } from '@legacystream/runtime/counts-reporter.ts';
+import { FleetStatus } from '@legacystream/runtime/fleet-status.ts';
+import { FrontDoor } from '@legacystream/runtime/front-door/front-door.ts';
+import { createHttpServer } from '@legacystream/runtime/http/http-server.ts';
+import { createPageHandler } from '@legacystream/runtime/http/page-handler.ts';
+import type { Log } from '@legacystream/runtime/log.ts';
+import { MemoryBus } from '@legacystream/runtime/memory-bus.ts';
+import type { MemoryStateStore } from '@legacystream/runtime/memory-state-store.ts';
+import { PasswordVerifier } from '@legacystream/runtime/passwords.ts';
+import type { SystemClock } from '@legacystream/runtime/system-clock.ts';
+
+export type StandaloneDeps = {
+  readonly settings: Settings;
+  readonly clock: SystemClock;
+  readonly store: MemoryStateStore;
+  readonly log: Log;
+  readonly accessLog: AccessLog | undefined;
+  readonly podId: string;
+  /** Product and version: `LegacyStream 0.1.0`. */
+  readonly server: string;
+  /** The public port, once it is known. */
+  readonly port: () => number;
+};
+
+export type StandaloneApp = {
+  readonly bus: MemoryBus;
+  readonly ingest: IngestApp;
+  readonly edge: EdgeApp;
+  readonly control: ControlApp;
+  readonly frontDoor: FrontDoor;
+  readonly counts: CountsReporter;
+};
+
+export function createStandalone(deps: StandaloneDeps): StandaloneApp {
+  const { settings, clock, store, log, accessLog, podId, server, port } = deps;
+  const startedAtMs = clock.wallMs();
+  const subjects = new Subjects(settings.cluster.name);
+  const bus = new MemoryBus({
+    clock,
+    retain: subjects.audioPrefix,
+    onHandlerError: (error, subject) => log.error('bus.handler_failed', { subject, error }),
+  });
+  const access = new Access(settings, new PasswordVerifier(), clock);
+  const countsNow = (report = edge.registry.snapshot()): PodCounts => ({
+    podId,
+    startedAtMs,
+    connections: frontDoor.stats.connections,
+    clientConnections: frontDoor.stats.requests,
+    listenerConnections: edge.registry.connections,
+    sourceConnections: ingest.registry.opened,
+    mounts: Object.fromEntries(report),
+  });
+  const fleet = new FleetStatus({ store, clock, settings, serverId: server, local: () => countsNow() });
+  const counts = new CountsReporter(store, clock, () => countsNow(edge.registry.report()), fleet);
+  const shared = { settings, bus, store, clock, subjects, podId, access, fleet, log, accessLog, server, port };
+  const ingest = createIngest(shared);
+  const edge = createEdge({ ...shared, onListenersChanged: () => counts.changed() });
+  const control = createControl(shared);
+  const pages = createPageHandler({
+    log: log.child({ category: 'http.server' }),
+    accessLog,
+    server,
+    clock,
+    takesStream: edge.takesStream,
+    handleStream: edge.handleStream,
+    // A kept-open connection that turned to a stream and back goes on as a new one.
+    resume: (socket) => frontDoor.accept(socket),
+    route: (target) => control.route(splitTarget(target).rawPath) ?? edge.handlePage,
+  });
+  const { headBytes, headLines, targetBytes, headTimeout } = settings.limits;
+  const headTimeoutMs = headTimeout * 1000;
+  const http = createHttpServer({ headBytes, headTimeoutMs }, (request: IncomingMessage, response: ServerResponse) =>
+    pages(request, response),
+  );
+  const frontDoor = new FrontDoor(
+    { source: ingest.handleHttp, shoutcast: ingest.handleShoutcast, stream: edge.handleStream, http },
+    { headBytes, headLines, targetBytes, headTimeoutMs },
+  );
+  return { bus, ingest, edge, control, frontDoor, counts };
+}

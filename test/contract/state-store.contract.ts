@@ -1,0 +1,324 @@
+/**
+ * What every adapter of the port `StateStore` keeps, sentence by sentence. The same
+ * tests run against a real server: time passes by `passTime`, and every test uses names
+ * that no earlier run has used.
+ */
+import assert from 'node:assert/strict';
+import { randomBytes } from 'node:crypto';
+import { test } from 'node:test';
+import { type ErrorCode, LegacyStreamError } from '@legacystream/core/errors.ts';
+import type { Json, LeaseGrant, LeaseRefusal, StateStore } from '@legacystream/core/ports/state-store.ts';
+
+export type StateStoreUnderTest = {
+  readonly store: StateStore;
+  /** Lets at least `ms` pass for the store: a virtual clock is advanced, a server waited for. */
+  passTime(ms: number): Promise<void>;
+  /** The wall clock that epochs floor on. */
+  wallMs(): number;
+  dispose?(): Promise<void>;
+};
+
+/** Long enough that a slow machine does not end it by accident, short enough to wait for. */
+const shortTtlMs = 300;
+const longTtlMs = 60_000;
+
+export function stateStoreContract(name: string, createStore: () => Promise<StateStoreUnderTest>): void {
+  const contract = (title: string, run: (under: StateStoreUnderTest) => Promise<void>): void => {
+    test(`${name}: ${title}`, async (t) => {
+      const under = await createStore();
+      t.after(async () => {
+        await under.store.close();
+        await under.dispose?.();
+      });
+      await run(under);
+    });
+  };
+
+  contract('a free lease is granted and can be read', async ({ store }) => {
+    const lease = fresh();
+    assert.equal(await store.readLease(lease), undefined);
+    const epoch = granted(await store.acquireLease(lease, 'a', longTtlMs));
+    const view = await store.readLease(lease);
+    assert.equal(view?.holder, 'a');
+    assert.equal(view?.epoch, epoch);
+    assertRemaining(view?.remainingMs);
+  });
+
+  contract('a lease has one holder at a time, and others learn who', async ({ store }) => {
+    const lease = fresh();
+    const epoch = granted(await store.acquireLease(lease, 'a', longTtlMs));
+    const refusal = await store.acquireLease(lease, 'b', longTtlMs);
+    assert.ok(!refusal.granted);
+    assert.equal(refusal.holder, 'a');
+    assert.equal(refusal.epoch, epoch);
+    assertRemaining(refusal.remainingMs);
+    assert.equal((await store.readLease(lease))?.holder, 'a');
+    granted(await store.acquireLease(fresh(), 'b', longTtlMs));
+  });
+
+  contract('of many who ask at once, one is granted', async ({ store }) => {
+    const lease = fresh();
+    const answers = await Promise.all(
+      Array.from({ length: 20 }, (_, i) => store.acquireLease(lease, `holder-${i}`, longTtlMs)),
+    );
+    assert.equal(answers.filter((answer) => answer.granted).length, 1);
+  });
+
+  contract('every grant has a larger epoch, not below the wall clock', async ({ store, wallMs }) => {
+    const lease = fresh();
+    let last = wallMs() - 1;
+    for (const [holder, steal] of [
+      ['a', false],
+      ['a', false],
+      ['b', true],
+      ['a', true],
+    ] as const) {
+      const floorMs = wallMs();
+      const epoch = granted(await store.acquireLease(lease, holder, longTtlMs, { steal }));
+      assert.ok(Number.isSafeInteger(epoch) && epoch > last, `${epoch} after ${last}`);
+      assert.ok(epoch >= Math.floor(floorMs), `${epoch} is below the clock, ${floorMs}`);
+      last = epoch;
+    }
+    assert.ok(await store.releaseLease(lease, 'a', last));
+    assert.ok(granted(await store.acquireLease(lease, 'c', longTtlMs)) > last);
+  });
+
+  contract('a refused holder may steal the lease, and the old one has lost it', async ({ store }) => {
+    const lease = fresh();
+    const first = granted(await store.acquireLease(lease, 'a', longTtlMs));
+    const second = granted(await store.acquireLease(lease, 'b', longTtlMs, { steal: true }));
+    assert.ok(second > first);
+    assert.equal(await store.renewLease(lease, 'a', first, longTtlMs), false);
+    assert.equal(await store.releaseLease(lease, 'a', first), false);
+    assert.equal((await store.readLease(lease))?.holder, 'b');
+  });
+
+  contract('a lease ends with its time to live and is free again', async ({ store, passTime }) => {
+    const lease = fresh();
+    const epoch = granted(await store.acquireLease(lease, 'a', shortTtlMs));
+    await passTime(shortTtlMs + 20);
+    assert.equal(await store.readLease(lease), undefined);
+    assert.equal(await store.renewLease(lease, 'a', epoch, longTtlMs), false);
+    assert.equal(await store.releaseLease(lease, 'a', epoch), false);
+    assert.ok(granted(await store.acquireLease(lease, 'b', longTtlMs)) > epoch);
+  });
+
+  contract(
+    'renewing keeps a lease and its epoch beyond the first time to live',
+    async ({ store, passTime }) => {
+      const lease = fresh();
+      const epoch = granted(await store.acquireLease(lease, 'a', shortTtlMs));
+      assert.equal(await store.renewLease(lease, 'a', epoch, longTtlMs), true);
+      await passTime(shortTtlMs + 20);
+      assert.equal((await store.readLease(lease))?.epoch, epoch);
+    },
+  );
+
+  contract('only the very holder and epoch renew and release', async ({ store }) => {
+    const lease = fresh();
+    const epoch = granted(await store.acquireLease(lease, 'a', longTtlMs));
+    for (const [holder, of] of [
+      ['b', epoch],
+      ['a', epoch - 1],
+      ['a', epoch + 1],
+    ] as const) {
+      assert.equal(await store.renewLease(lease, holder, of, longTtlMs), false);
+      assert.equal(await store.releaseLease(lease, holder, of), false);
+    }
+    assert.equal(await store.renewLease(fresh(), 'a', epoch, longTtlMs), false);
+    assert.equal(await store.releaseLease(lease, 'a', epoch), true);
+    assert.equal(await store.readLease(lease), undefined);
+    assert.equal(await store.releaseLease(lease, 'a', epoch), false);
+  });
+
+  contract('taking the own lease again is a new session: the old epoch is void', async ({ store }) => {
+    const lease = fresh();
+    const first = granted(await store.acquireLease(lease, 'a', longTtlMs));
+    const second = granted(await store.acquireLease(lease, 'a', longTtlMs));
+    assert.ok(second > first);
+    assert.equal(await store.renewLease(lease, 'a', first, longTtlMs), false);
+    assert.equal(await store.renewLease(lease, 'a', second, longTtlMs), true);
+  });
+
+  contract('any JSON value comes back as it was written', async ({ store }) => {
+    const values: readonly Json[] = [
+      null,
+      true,
+      0,
+      -1.5,
+      '',
+      'ünï\u0000\u2028',
+      [],
+      {},
+      [1, ['two', null]],
+      JSON.parse('{"__proto__":{"a":1},"deep":{"list":[{}]}}') as Json,
+    ];
+    for (const value of values) {
+      const id = fresh();
+      assert.equal(await store.putDocument('setting', id, value), true);
+      assert.deepEqual(await store.getDocument('setting', id), value);
+    }
+  });
+
+  contract('any id is just an id', async ({ store }) => {
+    const root = fresh();
+    const ids = [`${root}/live.mp3`, `${root} a*b?[c]`, `${root}:x:{y}`, `${root}ü`, `__proto__`];
+    for (const id of ids) await store.putDocument('ban', id, id);
+    for (const id of ids) assert.equal(await store.getDocument('ban', id), id);
+    const listed = await store.listDocuments('ban');
+    for (const id of ids) assert.equal(listed.get(id), id);
+    for (const id of ids) assert.equal(await store.removeDocument('ban', id), true);
+  });
+
+  contract('what is read or written is a copy', async ({ store }) => {
+    const id = fresh();
+    const written = { list: [1] };
+    await store.putDocument('setting', id, written);
+    written.list.push(2);
+    const read = (await store.getDocument('setting', id)) as { list: number[] };
+    read.list.push(3);
+    ((await store.listDocuments('setting')).get(id) as { list: number[] }).list.push(4);
+    assert.deepEqual(await store.getDocument('setting', id), { list: [1] });
+  });
+
+  contract('a document is replaced whole, its time to live included', async ({ store, passTime }) => {
+    const id = fresh();
+    await store.putDocument('pod', id, { a: 1, b: 2 }, { ttlMs: shortTtlMs });
+    await store.putDocument('pod', id, { a: 3 });
+    await passTime(shortTtlMs + 20);
+    assert.deepEqual(await store.getDocument('pod', id), { a: 3 });
+    await store.removeDocument('pod', id);
+  });
+
+  contract('a document vanishes when its time to live ends', async ({ store, passTime }) => {
+    const [brief, lasting] = [fresh(), fresh()];
+    await store.putDocument('pod', brief, 1, { ttlMs: shortTtlMs });
+    await store.putDocument('pod', lasting, 2, { ttlMs: longTtlMs });
+    assert.equal(await store.getDocument('pod', brief), 1);
+    await passTime(shortTtlMs + 20);
+    assert.equal(await store.getDocument('pod', brief), undefined);
+    const listed = await store.listDocuments('pod');
+    assert.equal(listed.has(brief), false);
+    assert.equal(listed.get(lasting), 2);
+    assert.equal(await store.removeDocument('pod', brief), false);
+  });
+
+  contract('a smaller epoch neither writes nor removes', async ({ store }) => {
+    const id = fresh();
+    const put = (value: Json, epoch: number) =>
+      store.putDocument('mount', id, value, { epoch, ttlMs: longTtlMs });
+    assert.equal(await put('first', 10), true);
+    assert.equal(await put('same session', 10), true);
+    assert.equal(await put('newer', 11), true);
+    assert.equal(await put('stale', 10), false);
+    assert.equal(await store.removeDocument('mount', id, { epoch: 10 }), false);
+    assert.equal(await store.getDocument('mount', id), 'newer');
+    assert.equal(await store.removeDocument('mount', id, { epoch: 11 }), true);
+    assert.equal(await store.getDocument('mount', id), undefined);
+  });
+
+  contract('a write without an epoch is not fenced and leaves no fence', async ({ store }) => {
+    const id = fresh();
+    await store.putDocument('mount', id, 'fenced', { epoch: 100, ttlMs: longTtlMs });
+    assert.equal(await store.putDocument('mount', id, 'plain', { ttlMs: longTtlMs }), true);
+    assert.equal(await store.putDocument('mount', id, 'old', { epoch: 1, ttlMs: longTtlMs }), true);
+    assert.equal(await store.removeDocument('mount', id), true);
+  });
+
+  contract('an expired document fences nobody', async ({ store, passTime }) => {
+    const id = fresh();
+    await store.putDocument('mount', id, 'gone', { epoch: 100, ttlMs: shortTtlMs });
+    await passTime(shortTtlMs + 20);
+    assert.equal(await store.putDocument('mount', id, 'next', { epoch: 50, ttlMs: longTtlMs }), true);
+    assert.equal(await store.getDocument('mount', id), 'next');
+  });
+
+  contract('kinds are apart from each other', async ({ store }) => {
+    const id = fresh();
+    await store.putDocument('ban', id, 'ban');
+    await store.putDocument('setting', id, 'setting');
+    assert.equal(await store.removeDocument('ban', id), true);
+    assert.equal(await store.getDocument('ban', id), undefined);
+    assert.equal(await store.getDocument('setting', id), 'setting');
+    assert.equal((await store.listDocuments('ban')).has(id), false);
+    assert.equal((await store.listDocuments('setting')).get(id), 'setting');
+  });
+
+  contract('removing what is not there says so', async ({ store }) => {
+    const id = fresh();
+    assert.equal(await store.removeDocument('ban', id), false);
+    await store.putDocument('ban', id, 1);
+    assert.equal(await store.removeDocument('ban', id), true);
+    assert.equal(await store.removeDocument('ban', id), false);
+  });
+
+  contract('a peak only rises, and is a document of its own', async ({ store }) => {
+    const id = fresh();
+    assert.equal(await store.raisePeak(id, 5), 5);
+    assert.equal(await store.raisePeak(id, 3), 5);
+    assert.equal(await store.raisePeak(id, 9), 9);
+    assert.equal(await store.getDocument('peak', id), 9);
+    assert.equal((await store.listDocuments('peak')).get(id), 9);
+    const raised = await Promise.all([20, 40, 30].map((value) => store.raisePeak(id, value)));
+    assert.equal(Math.max(...raised), 40);
+    assert.equal(await store.getDocument('peak', id), 40);
+    assert.equal(await store.removeDocument('peak', id), true);
+    assert.equal(await store.raisePeak(id, 0), 0);
+  });
+
+  contract('what makes no sense rejects and changes nothing', async ({ store }) => {
+    const id = fresh();
+    const invalid = isCode('LS_PARAMETER_INVALID');
+    for (const ttlMs of [0, -1, Number.NaN, Number.POSITIVE_INFINITY]) {
+      await assert.rejects(store.acquireLease(id, 'a', ttlMs), invalid);
+      await assert.rejects(store.renewLease(id, 'a', 1, ttlMs), invalid);
+      await assert.rejects(store.putDocument('setting', id, 1, { ttlMs }), invalid);
+    }
+    const circular: Record<string, unknown> = {};
+    circular['self'] = circular;
+    for (const value of [undefined, () => {}, 1n, circular]) {
+      await assert.rejects(store.putDocument('setting', id, value as Json), invalid);
+    }
+    await assert.rejects(store.raisePeak(id, Number.NaN), invalid);
+    assert.equal(await store.readLease(id), undefined);
+    assert.equal(await store.getDocument('setting', id), undefined);
+    assert.equal(await store.getDocument('peak', id), undefined);
+  });
+
+  contract('a closed store rejects every call and closes only once', async ({ store }) => {
+    const id = fresh();
+    assert.equal(store.connected, true);
+    await Promise.all([store.close(), store.close()]);
+    assert.equal(store.connected, false);
+    const closed = isCode('LS_CLOSED');
+    await assert.rejects(store.acquireLease(id, 'a', longTtlMs), closed);
+    await assert.rejects(store.renewLease(id, 'a', 1, longTtlMs), closed);
+    await assert.rejects(store.releaseLease(id, 'a', 1), closed);
+    await assert.rejects(store.readLease(id), closed);
+    await assert.rejects(store.putDocument('setting', id, 1), closed);
+    await assert.rejects(store.getDocument('setting', id), closed);
+    await assert.rejects(store.listDocuments('setting'), closed);
+    await assert.rejects(store.removeDocument('setting', id), closed);
+    await assert.rejects(store.raisePeak(id, 1), closed);
+  });
+}
+
+function fresh(): string {
+  return `contract-${randomBytes(8).toString('hex')}`;
+}
+
+function granted(answer: LeaseGrant | LeaseRefusal): number {
+  assert.ok(answer.granted, JSON.stringify(answer));
+  return answer.epoch;
+}
+
+function assertRemaining(remainingMs: number | undefined): void {
+  assert.ok(
+    remainingMs !== undefined && remainingMs > 0 && remainingMs <= longTtlMs,
+    `${remainingMs} ms remain`,
+  );
+}
+
+function isCode(code: ErrorCode): (error: unknown) => boolean {
+  return (error) => error instanceof LegacyStreamError && error.code === code;
+}
