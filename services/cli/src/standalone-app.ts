@@ -3,10 +3,10 @@
  * on a bus and a store in memory. Every object it has, in one list.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
+import { type ControlApp, createControl } from '@legacystream/control/app.ts';
 import { Subjects } from '@legacystream/core/bus/subjects.ts';
 import { splitTarget } from '@legacystream/core/protocols/query.ts';
 import type { PodCounts } from '@legacystream/core/status/pod-counts.ts';
-import { type ControlApp, createControl } from '@legacystream/control/app.ts';
 import { createEdge, type EdgeApp } from '@legacystream/edge/app.ts';
 import { createIngest, type IngestApp } from '@legacystream/ingest/app.ts';
 import { Access } from '@legacystream/runtime/access.ts';
@@ -66,7 +66,20 @@ export function createStandalone(deps: StandaloneDeps): StandaloneApp {
   });
   const fleet = new FleetStatus({ store, clock, settings, serverId: server, local: () => countsNow() });
   const counts = new CountsReporter(store, clock, () => countsNow(edge.registry.report()), fleet);
-  const shared = { settings, bus, store, clock, subjects, podId, access, fleet, log, accessLog, server, port };
+  const shared = {
+    settings,
+    bus,
+    store,
+    clock,
+    subjects,
+    podId,
+    access,
+    fleet,
+    log,
+    accessLog,
+    server,
+    port,
+  };
   const ingest = createIngest(shared);
   const edge = createEdge({ ...shared, onListenersChanged: () => counts.changed() });
   const control = createControl(shared);
@@ -83,8 +96,9 @@ export function createStandalone(deps: StandaloneDeps): StandaloneApp {
   });
   const { headBytes, headLines, targetBytes, headTimeout } = settings.limits;
   const headTimeoutMs = headTimeout * 1000;
-  const http = createHttpServer({ headBytes, headTimeoutMs }, (request: IncomingMessage, response: ServerResponse) =>
-    pages(request, response),
+  const http = createHttpServer(
+    { headBytes, headTimeoutMs },
+    (request: IncomingMessage, response: ServerResponse) => pages(request, response),
   );
   const frontDoor = new FrontDoor(
     { source: ingest.handleHttp, shoutcast: ingest.handleShoutcast, stream: edge.handleStream, http },

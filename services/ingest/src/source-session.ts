@@ -6,7 +6,7 @@
 import type { OwnerReply, OwnerRequest } from '@legacystream/core/bus/requests.ts';
 import type { Subjects } from '@legacystream/core/bus/subjects.ts';
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
-import type { StreamFormat, TagsEvent } from '@legacystream/core/codecs/frame-splitter.ts';
+import type { SplitterStats, StreamFormat, TagsEvent } from '@legacystream/core/codecs/frame-splitter.ts';
 import { contentTypeOf } from '@legacystream/core/codecs/sniff-codec.ts';
 import { mountIdOf } from '@legacystream/core/mounts/mount-path.ts';
 import type { MountState, NowPlaying } from '@legacystream/core/mounts/mount-state.ts';
@@ -123,6 +123,14 @@ export class SourceSession implements ClaimHolder {
     this.#publisher.title(this.#titles.current);
     this.#watch = clock.every(watchEveryMs, () => this.#check());
     claim.attach(this);
+  }
+
+  get bytesRead(): number {
+    return this.#bytesRead;
+  }
+
+  get mediaStats(): Readonly<SplitterStats> {
+    return this.#pipeline.stats;
   }
 
   get state(): MountState {

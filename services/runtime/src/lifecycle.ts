@@ -27,6 +27,8 @@ export class Lifecycle {
   /** Parts whose start was begun, also one that failed half-way: it may hold something. */
   readonly #begun: LifecyclePart[] = [];
   #starting: Promise<void> | undefined;
+  /** The step of a start that is under way: closing waits for it, so that nothing opens behind its back. */
+  #startingPart: Promise<unknown> | undefined;
   #closing: Promise<void> | undefined;
 
   constructor(options: LifecycleOptions) {
@@ -66,7 +68,9 @@ export class Lifecycle {
         if (this.#closing) throw new LegacyStreamError('LS_CLOSED', 'closed while it started');
         this.#begun.push(part);
         const deadlineMs = part.startDeadlineMs ?? defaultStartDeadlineMs;
-        if ((await this.#within(deadlineMs, part.start)) === 'late') {
+        this.#startingPart = this.#within(deadlineMs, part.start);
+        const outcome = await this.#startingPart;
+        if (outcome === 'late') {
           throw new LegacyStreamError(
             'LS_START_TIMEOUT',
             `${part.name} did not start within ${deadlineMs} ms`,
@@ -74,7 +78,9 @@ export class Lifecycle {
         }
         this.#log.debug('part.started', { part: part.name });
       }
+      this.#startingPart = undefined;
     } catch (error) {
+      this.#startingPart = undefined;
       // Whoever closes in the middle of the start waits for it already.
       if (!this.#closing) await this.close();
       throw error;
@@ -83,6 +89,8 @@ export class Lifecycle {
 
   async #close(): Promise<void> {
     const startMs = this.#clock.monotonicMs();
+    const opening = this.#startingPart;
+    if (opening) await this.#within(defaultCloseDeadlineMs, () => opening.then(ignore, ignore));
     for (let part = this.#begun.pop(); part; part = this.#begun.pop()) {
       const deadlineMs = part.closeDeadlineMs ?? defaultCloseDeadlineMs;
       try {
@@ -122,3 +130,5 @@ export class Lifecycle {
     }
   }
 }
+
+function ignore(): void {}

@@ -35,7 +35,7 @@ const queuedOverheadBytes = 64;
 const deliveriesPerTurn = 1024;
 const sweepPeriodMs = 30_000;
 
-type Subscriber = { readonly handler: BusHandler; readonly sinceOrder: number; active: boolean };
+type Subscriber = { readonly handler: BusHandler; readonly sinceOrder: number };
 type Queued = { readonly subject: string; readonly data: Uint8Array; readonly order: number };
 type PendingRequest = { readonly fail: (error: LegacyStreamError) => void };
 
@@ -90,15 +90,10 @@ export class MemoryBus implements Bus {
   }
 
   subscribe(subject: string, handler: BusHandler): Subscription {
-    const subscriber: Subscriber = { handler, sinceOrder: this.#order, active: true };
+    const subscriber: Subscriber = { handler, sinceOrder: this.#order };
     const remove = this.#subscribers.add(subject, subscriber);
     if (this.#closed) remove();
-    return {
-      unsubscribe: () => {
-        subscriber.active = false;
-        remove();
-      },
-    };
+    return { unsubscribe: remove };
   }
 
   async history(subject: string, bounds: HistoryBounds): Promise<readonly Uint8Array[]> {
@@ -191,7 +186,7 @@ export class MemoryBus implements Bus {
   }
 
   readonly #deliver = (subscriber: Subscriber, message: Queued): void => {
-    if (!subscriber.active || this.#closed || message.order < subscriber.sinceOrder) return;
+    if (this.#closed || message.order < subscriber.sinceOrder) return;
     try {
       subscriber.handler(message.data, message.subject);
       this.stats.delivered++;

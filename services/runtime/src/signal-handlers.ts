@@ -4,27 +4,23 @@
  * exit code 1; a rejection that nobody handled is logged, for the streams it did not touch
  * go on. SIGHUP asks for log files to be reopened.
  */
+import type { EventEmitter } from 'node:events';
 import type { Log } from './log.ts';
-
-/** The part of `process` that is needed here. */
-export interface SignalSource {
-  on(event: string, listener: (...parameters: never[]) => void): unknown;
-  off(event: string, listener: (...parameters: never[]) => void): unknown;
-}
 
 export type SignalHandlersOptions = {
   readonly log: Log;
   /** Closes everything in order; never rejects, and may be called again. */
   readonly close: () => Promise<void>;
   readonly onHangup?: () => void;
-  readonly source?: SignalSource;
+  /** What the signals come from: the process itself, but in tests. */
+  readonly source?: EventEmitter;
   readonly exit?: (code: number) => void;
 };
 
 /** Gives what takes the handlers away again. */
 export function installSignalHandlers(options: SignalHandlersOptions): () => void {
   const { log, close } = options;
-  const source = options.source ?? process;
+  const source: EventEmitter = options.source ?? process;
   const exit = options.exit ?? ((code) => process.exit(code));
   let exitCode: number | undefined;
 
@@ -34,7 +30,7 @@ export function installSignalHandlers(options: SignalHandlersOptions): () => voi
     if (!isClosing) void close().finally(() => exit(exitCode ?? code));
   };
   let signals = 0;
-  const onSignal = (signal: string): void => {
+  const onSignal = (signal: unknown): void => {
     if (++signals > 1) {
       log.warn('process.aborted', { signal }, 'a second signal ends the process at once');
       exit(1);
@@ -52,7 +48,7 @@ export function installSignalHandlers(options: SignalHandlersOptions): () => voi
   };
   const onHangup = (): void => options.onHangup?.();
 
-  const handlers: readonly (readonly [string, (...parameters: never[]) => void])[] = [
+  const handlers: readonly (readonly [string, (value: unknown) => void])[] = [
     ['SIGTERM', onSignal],
     ['SIGINT', onSignal],
     ['SIGHUP', onHangup],

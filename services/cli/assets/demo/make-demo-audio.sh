@@ -9,8 +9,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-work=$(mktemp -d)
-trap 'rm -rf "$work"' EXIT
+work=${KEEP:-$(mktemp -d)}
+[ -n "${KEEP:-}" ] || trap 'rm -rf "$work"' EXIT
 cd "$work"
 
 rate=44100
@@ -19,7 +19,7 @@ part=$((frames_per_part * 1152))                   # samples
 bar=$((part / 4))                                  # one chord, 5 s
 step=$((bar / 8))                                  # one eighth of it
 period=$((part * 3))
-tail=$((rate * 12))                                # the longest note after the last bar
+tail=$((rate * 12))                                # from the beginning of a bar to the end of its last echo
 
 # Errors only, and no dither or chance: the same script makes the same music.
 sox() { command sox -V1 -R -D "$@"; }
@@ -28,13 +28,16 @@ hz() { awk -v n="$1" 'BEGIN { printf "%.4f", 440 * 2 ^ ((n - 69) / 12) }'; }
 times() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.4f", a * b }'; }
 render() { sox -n -r $rate -e floating-point -b 32 "$@"; }
 
-# Every note lands in `notes`: a file and the sample at which it begins.
+# Every note lands in the list of its bar: a file and the sample of the bar at which it begins.
 count=0
-place() { count=$((count + 1)); printf '%s %s\n' "$1" "$2" >> notes; }
+place() {
+  count=$((count + 1))
+  printf '%s %s\n' "$2" "$3" >> "notes$1"
+}
 
 # pad BAR NOTE NOTE NOTE NOTE: a chord of detuned triangles, the left a little below and the right a little above.
 pad() {
-  local at=$(($1 * bar)) file="pad$1.wav" voices=() note f
+  local bar=$1 file="pad$1.wav" voices=() note f
   shift
   for note in "$@"; do
     f=$(hz "$note")
@@ -43,7 +46,7 @@ pad() {
   render -c 16 "$file" synth 8.4 "${voices[@]}" \
     remix 1v0.05,3v0.012,5v0.05,7v0.012,9v0.05,11v0.012,13v0.042,15v0.01 2v0.05,4v0.012,6v0.05,8v0.012,10v0.05,12v0.012,14v0.042,16v0.01 \
     lowpass -1 1500 lowpass -1 2600 tremolo 0.4 12 fade h 2.2 8.4 3.6
-  place "$file" "$at"
+  place "$bar" "$file" 0
 }
 
 # bass BAR NOTE: a sine with a trace of its octave, so that small speakers have it too.
@@ -52,23 +55,23 @@ bass() {
   f=$(hz "$2")
   render -c 3 "$file" synth 6.6 sine "$f" sine "$(times "$f" 2)" triangle "$(times "$f" 3)" \
     remix 1v0.085,2v0.035,3v0.006 1v0.085,2v0.035,3v0.006 fade h 0.7 6.6 2.4
-  place "$file" $(($1 * bar))
+  place "$1" "$file" 0
 }
 
 # pluck BAR STEP NOTE LOUDNESS PAN: a struck bar of wood and its two echoes, on the other side each time.
 pluck() {
-  local at=$(($1 * bar + $2 * step)) f file="pluck$count.wav" left right
+  local at=$(($2 * step)) f file="pluck$count.wav" left right
   f=$(hz "$3")
   left=$(awk -v v="$4" -v p="$5" 'BEGIN { printf "%.4f", v * cos((p + 1) * 0.785398) }')
   right=$(awk -v v="$4" -v p="$5" 'BEGIN { printf "%.4f", v * sin((p + 1) * 0.785398) }')
   ffmpeg -v error -f lavfi -i "aevalsrc='0.7*(1-exp(-300*t))*(exp(-2.4*t)*sin(2*PI*$f*t)+0.28*exp(-5*t)*sin(4.004*PI*$f*t)+0.10*exp(-16*t)*sin(7.8*PI*$f*t))':s=$rate:d=2.6" \
     -af "afade=t=out:st=2:d=0.6" -c:a pcm_f32le -y mono.wav
   sox mono.wav "$file" remix "1v$left" "1v$right"
-  place "$file" "$at"
+  place "$1" "$file" "$at"
   sox "$file" "a$file" remix 2v0.40 1v0.40 lowpass -1 2400
-  place "a$file" $((at + 3 * step))
+  place "$1" "a$file" $((at + 3 * step))
   sox "$file" "b$file" remix 1v0.18 2v0.18 lowpass -1 1600
-  place "b$file" $((at + 6 * step))
+  place "$1" "b$file" $((at + 6 * step))
 }
 
 # Part 1: Dmaj9, Bm11, Gmaj7, Asus2. Few notes, rising.
@@ -102,12 +105,17 @@ pluck 10 1 74 0.11 0.4;  pluck 10 4 71 0.11 -0.5; pluck 10 7 69 0.10 0.1
 pluck 11 3 76 0.11 -0.3; pluck 11 6 73 0.09 0.4
 
 # All notes on one time line, whose end past the period is folded into its beginning.
-inputs=()
-while read -r file at; do
-  sox "$file" -e floating-point -b 32 "at-$file" pad "${at}s" trim 0 "$((period + tail))s"
-  inputs+=(-v 1 "at-$file")
-done < notes
-sox -m "${inputs[@]}" line.wav pad 0 "${tail}s" trim 0 "$((period + tail))s"
+bars=()
+for number in {0..11}; do
+  inputs=()
+  while read -r file at; do
+    sox "$file" -e floating-point -b 32 "at-$file" pad "${at}s" "${tail}s" trim 0 "${tail}s"
+    inputs+=(-v 1 "at-$file")
+  done < "notes$number"
+  sox -m "${inputs[@]}" "bar$number.wav" pad "$((number * bar))s" "${period}s" trim 0 "$((period + tail))s"
+  bars+=(-v 1 "bar$number.wav")
+done
+sox -m "${bars[@]}" line.wav
 sox line.wav body.wav trim 0 "${period}s"
 sox line.wav rest.wav trim "${period}s"
 sox -m -v 1 body.wav -v 1 rest.wav dry.wav

@@ -27,21 +27,30 @@ export type PageHandlerDeps = {
 
 const streamMethods = new Set(['GET', 'HEAD', 'OPTIONS']);
 
-export function createPageHandler(deps: PageHandlerDeps): (request: IncomingMessage, response: ServerResponse) => void {
+export function createPageHandler(
+  deps: PageHandlerDeps,
+): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
     const target = request.url ?? '/';
-    if (streamMethods.has(request.method ?? '') && deps.takesStream(target)) return void handOver(deps, request, response);
+    if (streamMethods.has(request.method ?? '') && deps.takesStream(target))
+      return void handOver(deps, request, response);
     response.setHeader('Server', deps.server);
     logWhenDone(deps, request, response);
-    deps.route(target)(request, response).catch((error: unknown) => {
-      deps.log.error('request.failed', { target, error });
-      if (response.headersSent) return response.destroy();
-      response.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' }).end('Internal error\r\n');
-    });
+    deps
+      .route(target)(request, response)
+      .catch((error: unknown) => {
+        deps.log.error('request.failed', { target, error });
+        if (response.headersSent) return response.destroy();
+        response.writeHead(500, { 'Content-Type': 'text/plain; charset=utf-8' }).end('Internal error\r\n');
+      });
   };
 }
 
-async function handOver(deps: PageHandlerDeps, request: IncomingMessage, response: ServerResponse): Promise<void> {
+async function handOver(
+  deps: PageHandlerDeps,
+  request: IncomingMessage,
+  response: ServerResponse,
+): Promise<void> {
   const head: RequestHead = {
     method: request.method ?? 'GET',
     target: request.url ?? '/',

@@ -1,0 +1,84 @@
+/** What an edge tells Prometheus. */
+import type { Metrics } from '@legacystream/runtime/metrics.ts';
+import type { EdgeApp } from './app.ts';
+
+export function registerEdgeMetrics(
+  metrics: Metrics,
+  { registry, hub, waitingRoom, directory }: EdgeApp,
+): void {
+  const total = (field: keyof typeof hub.closedTotals) => () => {
+    let value = hub.closedTotals[field];
+    for (const channel of hub.channels()) value += { ...channel.wheel.stats, ...channel.stats }[field];
+    return [{ value }];
+  };
+  metrics.registerGauge('legacystream_edge_listeners_active', 'Listeners on air.', ['mount'], () =>
+    [...registry.snapshot()].map(([mount, { listeners }]) => ({ labels: { mount }, value: listeners })),
+  );
+  metrics.registerGauge(
+    'legacystream_edge_requests_waiting',
+    'Requests that wait for a mount to have audio.',
+    [],
+    () => [{ value: waitingRoom.waiting }],
+  );
+  metrics.registerCounter(
+    'legacystream_edge_listener_connections_total',
+    'Listeners that ever came.',
+    [],
+    () => [{ value: registry.connections }],
+  );
+  metrics.registerCounter(
+    'legacystream_edge_sent_bytes_total',
+    'Bytes written to listeners.',
+    [],
+    total('bytes'),
+  );
+  metrics.registerCounter(
+    'legacystream_edge_socket_writes_total',
+    'Writes to listeners.',
+    [],
+    total('writes'),
+  );
+  metrics.registerCounter(
+    'legacystream_edge_listener_skips_total',
+    'Slow listeners moved to live.',
+    [],
+    total('skips'),
+  );
+  metrics.registerCounter(
+    'legacystream_edge_listener_cuts_total',
+    'Slow listeners cut off.',
+    [],
+    total('cuts'),
+  );
+  metrics.registerCounter(
+    'legacystream_edge_messages_lost_total',
+    'Audio messages known to be missing.',
+    [],
+    total('lost'),
+  );
+  metrics.registerCounter(
+    'legacystream_edge_messages_stale_total',
+    'Repeated or superseded messages.',
+    [],
+    total('stale'),
+  );
+  metrics.registerCounter(
+    'legacystream_edge_messages_malformed_total',
+    'Messages that were none.',
+    [],
+    () => [{ value: total('malformed')()[0]!.value + directory.malformed }],
+  );
+  metrics.registerGauge(
+    'legacystream_edge_delivery_period_seconds',
+    'Time between two writes to a listener.',
+    ['mount'],
+    () =>
+      [...hub.channels()].map(({ path, wheel }) => ({
+        labels: { mount: path },
+        value: wheel.periodMs / 1000,
+      })),
+  );
+  metrics.registerGauge('legacystream_edge_ring_depth_seconds', 'Audio held for a mount.', ['mount'], () =>
+    [...hub.channels()].map(({ path, depthUs }) => ({ labels: { mount: path }, value: depthUs / 1e6 })),
+  );
+}

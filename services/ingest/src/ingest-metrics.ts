@@ -1,0 +1,42 @@
+/** What ingest tells Prometheus. */
+import type { Metrics } from '@legacystream/runtime/metrics.ts';
+import type { SourceRegistry } from './source-registry.ts';
+
+export function registerIngestMetrics(metrics: Metrics, registry: SourceRegistry): void {
+  metrics.registerGauge('legacystream_ingest_sources_active', 'Sources on air.', [], () => [
+    { value: registry.count },
+  ]);
+  metrics.registerCounter(
+    'legacystream_ingest_source_claims_total',
+    'Mounts that sources asked for.',
+    [],
+    () => [{ value: registry.opened }],
+  );
+  metrics.registerGauge(
+    'legacystream_ingest_received_bytes',
+    'Bytes received in the running session.',
+    ['mount'],
+    () =>
+      [...registry.sessions()].map(({ path, bytesRead }) => ({ labels: { mount: path }, value: bytesRead })),
+  );
+  metrics.registerGauge(
+    'legacystream_ingest_skipped_bytes',
+    'Bytes of the running session that made no frame.',
+    ['mount'],
+    () =>
+      [...registry.sessions()].map(({ path, mediaStats }) => ({
+        labels: { mount: path },
+        value: mediaStats.skippedBytes,
+      })),
+  );
+  metrics.registerGauge(
+    'legacystream_ingest_resyncs_count',
+    'Times the running session lost its frames.',
+    ['mount'],
+    () =>
+      [...registry.sessions()].map(({ path, mediaStats }) => ({
+        labels: { mount: path },
+        value: mediaStats.resyncs,
+      })),
+  );
+}
