@@ -17,14 +17,17 @@ const backlog = 4096;
 export class PublicPorts {
   readonly #settings: Settings;
   readonly #log: Log;
+  readonly #shared: boolean;
   #http: TcpListener | undefined;
   #shoutcast: TcpListener | undefined;
   #https: TcpListener | undefined;
   #tls: TlsServer | undefined;
 
-  constructor(settings: Settings, log: Log) {
+  /** @param shared other threads listen on the same ports, and the kernel spreads connections */
+  constructor(settings: Settings, log: Log, shared = false) {
     this.#settings = settings;
     this.#log = log;
+    this.#shared = shared;
   }
 
   get isOpen(): boolean {
@@ -97,10 +100,9 @@ export class PublicPorts {
   }
 
   async #listen(door: FrontDoor, port: number, name: string): Promise<TcpListener> {
-    const { bindAddress, maxConnections } = this.#settings.server;
+    const { bindAddress } = this.#settings.server;
     const server = createServer({ allowHalfOpen: true }, (socket) => door.accept(socket));
-    server.maxConnections = maxConnections;
     const onError = (error: Error) => this.#log.error('accept.failed', { port, error });
-    return listenTcp({ host: bindAddress, port, backlog, name, server, onError });
+    return listenTcp({ host: bindAddress, port, backlog, name, server, onError, reusePort: this.#shared });
   }
 }

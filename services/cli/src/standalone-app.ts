@@ -1,10 +1,12 @@
 /**
- * The whole server in one process (design §1): ingest, edge and control on one port, met
- * on a bus and a store in memory. Every object it has, in one list.
+ * The whole server on one port (design §1): ingest, edge and control, met on the bus and the
+ * store that it is given. Every object it has, in one list.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ControlApp, createControl } from '@legacystream/control/app.ts';
 import { Subjects } from '@legacystream/core/bus/subjects.ts';
+import type { Bus } from '@legacystream/core/ports/bus.ts';
+import type { StateStore } from '@legacystream/core/ports/state-store.ts';
 import { splitTarget } from '@legacystream/core/protocols/query.ts';
 import type { PodCounts } from '@legacystream/core/status/pod-counts.ts';
 import { createEdge, type EdgeApp } from '@legacystream/edge/app.ts';
@@ -18,15 +20,15 @@ import { FrontDoor } from '@legacystream/runtime/front-door/front-door.ts';
 import { createHttpServer } from '@legacystream/runtime/http/http-server.ts';
 import { createPageHandler } from '@legacystream/runtime/http/page-handler.ts';
 import type { Log } from '@legacystream/runtime/log.ts';
-import { MemoryBus } from '@legacystream/runtime/memory-bus.ts';
-import type { MemoryStateStore } from '@legacystream/runtime/memory-state-store.ts';
 import { PasswordVerifier } from '@legacystream/runtime/passwords.ts';
+import { shareFailures } from '@legacystream/runtime/shared-failures.ts';
 import type { SystemClock } from '@legacystream/runtime/system-clock.ts';
 
 export type StandaloneDeps = {
   readonly settings: Settings;
   readonly clock: SystemClock;
-  readonly store: MemoryStateStore;
+  readonly bus: Bus;
+  readonly store: StateStore;
   readonly log: Log;
   readonly accessLog: AccessLog | undefined;
   readonly podId: string;
@@ -34,10 +36,11 @@ export type StandaloneDeps = {
   readonly server: string;
   /** The public port, once it is known. */
   readonly port: () => number;
+  /** Listener ids count from here. */
+  readonly firstListenerId: number;
 };
 
 export type StandaloneApp = {
-  readonly bus: MemoryBus;
   readonly ingest: IngestApp;
   readonly edge: EdgeApp;
   readonly control: ControlApp;
@@ -46,15 +49,11 @@ export type StandaloneApp = {
 };
 
 export function createStandalone(deps: StandaloneDeps): StandaloneApp {
-  const { settings, clock, store, log, accessLog, podId, server, port } = deps;
+  const { settings, clock, bus, store, log, accessLog, podId, server, port } = deps;
   const startedAtMs = clock.wallMs();
   const subjects = new Subjects(settings.cluster.name);
-  const bus = new MemoryBus({
-    clock,
-    retain: subjects.audioPrefix,
-    onHandlerError: (error, subject) => log.error('bus.handler_failed', { subject, error }),
-  });
   const access = new Access(settings, new PasswordVerifier(), clock);
+  shareFailures(access, bus, subjects, podId);
   const countsNow = (report = edge.registry.snapshot()): PodCounts => ({
     podId,
     startedAtMs,
@@ -81,7 +80,11 @@ export function createStandalone(deps: StandaloneDeps): StandaloneApp {
     port,
   };
   const ingest = createIngest(shared);
-  const edge = createEdge({ ...shared, onListenersChanged: () => counts.changed() });
+  const edge = createEdge({
+    ...shared,
+    firstListenerId: deps.firstListenerId,
+    onListenersChanged: () => counts.changed(),
+  });
   const control = createControl(shared);
   const pages = createPageHandler({
     log: log.child({ category: 'http.server' }),
@@ -102,7 +105,7 @@ export function createStandalone(deps: StandaloneDeps): StandaloneApp {
   );
   const frontDoor = new FrontDoor(
     { source: ingest.handleHttp, shoutcast: ingest.handleShoutcast, stream: edge.handleStream, http },
-    { headBytes, headLines, targetBytes, headTimeoutMs },
+    { headBytes, headLines, targetBytes, headTimeoutMs, maxConnections: settings.server.maxConnections },
   );
-  return { bus, ingest, edge, control, frontDoor, counts };
+  return { ingest, edge, control, frontDoor, counts };
 }

@@ -12,6 +12,7 @@ import type { FleetStatus } from '@legacystream/runtime/fleet-status.ts';
 import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
 import { ChannelHub } from './channel-hub.ts';
 import { respondToControl } from './edge-responder.ts';
+import { FleetListeners } from './fleet-listeners.ts';
 import { ListenerRegistry } from './listener-registry.ts';
 import { MountDirectory } from './mount-directory.ts';
 import { PublicPages } from './public-pages.ts';
@@ -33,6 +34,8 @@ export type EdgeDeps = {
   readonly port: () => number;
   /** Told after each arrival and departure of a listener. */
   readonly onListenersChanged: () => void;
+  /** Listener ids count from here, so that those of several edges differ. */
+  readonly firstListenerId: number;
 };
 
 export type EdgeApp = {
@@ -57,7 +60,9 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
   const { settings, bus, store, clock, subjects, podId, fleet, accessLog, server } = deps;
   const directory = new MountDirectory(bus, store, clock, subjects);
   const hub = new ChannelHub(bus, clock, subjects, settings, directory);
-  const registry = new ListenerRegistry(clock, deps.onListenersChanged);
+  const registry = new ListenerRegistry(clock, deps.onListenersChanged, deps.firstListenerId);
+  const hasLimits = settings.mounts.some(({ values }) => (values.maxListeners ?? 0) > 0);
+  const elsewhere = hasLimits ? new FleetListeners(store, clock, podId) : undefined;
   const waitingRoom = new WaitingRoom(waitingCapacity);
   const streams = new StreamHandler({
     settings,
@@ -66,6 +71,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     hub,
     registry,
     waitingRoom,
+    elsewhere,
     accessLog,
     server,
   });
@@ -86,6 +92,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     refuseNew: () => streams.close(),
     close: () => {
       responder.unsubscribe();
+      elsewhere?.close();
       hub.close();
       directory.close();
     },

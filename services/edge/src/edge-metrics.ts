@@ -78,7 +78,11 @@ export function registerEdgeMetrics(
         value: wheel.periodMs / 1000,
       })),
   );
-  metrics.registerGauge('legacystream_edge_ring_depth_seconds', 'Audio held for a mount.', ['mount'], () =>
-    [...hub.channels()].map(({ path, depthUs }) => ({ labels: { mount: path }, value: depthUs / 1e6 })),
+  metrics.registerGauge(
+    'legacystream_edge_ring_depth_seconds',
+    'Audio held for a mount.',
+    ['mount'],
+    () => [...hub.channels()].map(({ path, depthUs }) => ({ labels: { mount: path }, value: depthUs / 1e6 })),
+    'max',
   );
 }

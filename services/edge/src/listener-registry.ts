@@ -18,7 +18,7 @@ type MountTally = {
 };
 
 export class ListenerRegistry {
-  #nextId = 1;
+  #nextId: number;
   #count = 0;
   /** Listeners that ever came to this edge. */
   connections = 0;
@@ -27,7 +27,8 @@ export class ListenerRegistry {
   readonly #onChange: () => void;
 
   /** @param onChange told after each arrival and departure; must be cheap */
-  constructor(clock: Clock, onChange: () => void) {
+  constructor(clock: Clock, onChange: () => void, firstId = 1) {
+    this.#nextId = firstId;
     this.#clock = clock;
     this.#onChange = onChange;
   }

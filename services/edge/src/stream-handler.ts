@@ -14,6 +14,7 @@ import { mountSettingsFor } from '@legacystream/runtime/config/mount-settings.ts
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
 import type { ChannelHub } from './channel-hub.ts';
+import type { FleetListeners } from './fleet-listeners.ts';
 import type { ListenerRegistry } from './listener-registry.ts';
 import type { MountDirectory } from './mount-directory.ts';
 import { notFoundBody, notFoundContentType } from './pages/not-found-page.ts';
@@ -29,6 +30,8 @@ export type StreamHandlerDeps = {
   readonly hub: ChannelHub;
   readonly registry: ListenerRegistry;
   readonly waitingRoom: WaitingRoom;
+  /** Listeners on other edges; absent when no mount has a limit. */
+  readonly elsewhere: FleetListeners | undefined;
   readonly accessLog: AccessLog | undefined;
   readonly server: string;
 };
@@ -76,7 +79,7 @@ export class StreamHandler {
   }
 
   async #answer(request: Request): Promise<void> {
-    const { settings, directory, hub, registry, waitingRoom, clock } = this.#deps;
+    const { settings, directory, hub, waitingRoom, clock } = this.#deps;
     const mount = mountSettingsFor(settings, request.path);
     const deadlineMs = clock.monotonicMs() + mount.holdTimeout * 1000;
     const { socket } = request.client;
@@ -87,7 +90,7 @@ export class StreamHandler {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (state?.status === 'live') {
         if (request.head.method === 'HEAD') return this.#answerHead(request, state);
-        if (mount.maxListeners > 0 && registry.countOf(request.path) >= mount.maxListeners) {
+        if (mount.maxListeners > 0 && this.#countOf(request.path) >= mount.maxListeners) {
           return this.#refuse(request, 503, 'Too many listeners\r\n');
         }
         const channel = hub.demand(state);
@@ -152,6 +155,11 @@ export class StreamHandler {
     );
     registry.add(listener);
     return true;
+  }
+
+  #countOf(path: string): number {
+    const { registry, elsewhere } = this.#deps;
+    return registry.countOf(path) + (elsewhere?.countElsewhere(path) ?? 0);
   }
 
   #answerHead(request: Request, state: MountState): void {

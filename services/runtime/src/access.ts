@@ -22,6 +22,8 @@ export class Access {
   readonly #passwords: PasswordVerifier;
   readonly #perMount: FailureLimiter;
   readonly #perAddress: FailureLimiter;
+  /** Told of every failed login here, as `address path`; others of the fleet are to count it too. */
+  onFailure: (pair: string) => void = () => {};
 
   constructor(settings: Settings, passwords: PasswordVerifier, clock: Clock) {
     this.#settings = settings;
@@ -94,9 +96,15 @@ export class Access {
       this.#perMount.recordSuccess(pair);
       return { granted: true, role };
     }
-    this.#perMount.recordFailure(pair);
-    this.#perAddress.recordFailure(address);
+    this.recordFailure(pair);
+    this.onFailure(pair);
     return { granted: false, retryAfterMs: 0 };
+  }
+
+  /** Counts a failed login, of this process or of another one of the fleet. */
+  recordFailure(pair: string): void {
+    this.#perMount.recordFailure(pair);
+    this.#perAddress.recordFailure(pair.split(' ', 1)[0] ?? '');
   }
 
   #isAdmin(given: Credentials): Promise<boolean> {

@@ -126,9 +126,10 @@ test('a part that does not start in time is an error', async () => {
   assert.deepEqual(steps, ['+bus', '-stuck', '-bus']);
 });
 
-test('closing during the start waits for the part that opens, and starts no other', async () => {
+test('closing during the start waits for the part that opens, and starts no other', async (t) => {
   const { steps, lifecycle, add } = setUp();
   const opened = Promise.withResolvers<void>();
+  t.after(() => opened.resolve());
   add('bus');
   add('slow', {
     start: async () => {

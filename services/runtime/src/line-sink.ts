@@ -70,7 +70,7 @@ export class LineSink {
       this.#stream = pipedOutput();
       this.#fd = this.#stream ? undefined : 1;
     }
-    if (openSinks.size === 0) void 0;
+    if (openSinks.size === 0) process.on('exit', flushAllAtExit);
     openSinks.add(this);
   }
 

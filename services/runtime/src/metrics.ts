@@ -5,7 +5,7 @@
  * Names are `legacystream_<role>_<noun>_<unit>`, counters end in `_total`; a name that is
  * not stops the start of the program, not the scrape.
  */
-import { Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
+import { AggregatorRegistry, Counter, collectDefaultMetrics, Gauge, Registry } from 'prom-client';
 
 export type MetricSample = {
   readonly labels?: Readonly<Record<string, string | number>>;
@@ -26,6 +26,17 @@ const namePattern = /^legacystream_(?:runtime|ingest|edge|control|cli)(?:_[a-z][
 const labelPattern = /^[a-z][a-z0-9_]*$/;
 const counterSuffix = '_total';
 
+/** All metrics of one thread as plain data, to be merged with those of others. */
+export type MetricsSnapshot = readonly object[];
+
+/** How the values of several threads become one: a number of listeners adds up, a time does not. */
+export type GaugeMerge = 'sum' | 'max';
+
+/** The page of several threads' metrics together. */
+export function mergeSnapshots(snapshots: readonly MetricsSnapshot[]): Promise<string> {
+  return AggregatorRegistry.aggregate(snapshots as object[]).metrics();
+}
+
 export class Metrics {
   readonly #registry = new Registry();
   readonly #onCollectError: (error: unknown, name: string) => void;
@@ -44,7 +55,13 @@ export class Metrics {
    * Registers a value that goes up and down.
    * @throws TypeError for a name or label against the rules, Error for a name that is taken
    */
-  registerGauge(name: string, help: string, labelNames: readonly string[], collect: Collect): void {
+  registerGauge(
+    name: string,
+    help: string,
+    labelNames: readonly string[],
+    collect: Collect,
+    merge: GaugeMerge = 'sum',
+  ): void {
     assertName(name, labelNames);
     if (name.endsWith(counterSuffix))
       throw new TypeError(`the name of a gauge does not end in ${counterSuffix}: ${name}`);
@@ -52,6 +69,7 @@ export class Metrics {
     new Gauge({
       name,
       help,
+      aggregator: merge,
       labelNames: [...labelNames],
       registers: [this.#registry],
       collect() {
@@ -76,6 +94,11 @@ export class Metrics {
         fill({ reset: () => this.reset(), put: (labels, value) => this.inc(labels, value) });
       },
     });
+  }
+
+  /** As plain data that another thread can merge. */
+  async snapshot(): Promise<MetricsSnapshot> {
+    return this.#registry.getMetricsAsJSON();
   }
 
   /** The page of a scrape; scrapes at the same time share one. */

@@ -9,8 +9,8 @@
 set -euo pipefail
 
 here=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
-work=${KEEP:-$(mktemp -d)}
-[ -n "${KEEP:-}" ] || trap 'rm -rf "$work"' EXIT
+work=$(mktemp -d)
+trap 'rm -rf "$work"' EXIT
 cd "$work"
 
 rate=44100
@@ -26,7 +26,8 @@ sox() { command sox -V1 -R -D "$@"; }
 
 hz() { awk -v n="$1" 'BEGIN { printf "%.4f", 440 * 2 ^ ((n - 69) / 12) }'; }
 times() { awk -v a="$1" -v b="$2" 'BEGIN { printf "%.4f", a * b }'; }
-render() { sox -n -r $rate -e floating-point -b 32 "$@"; }
+# render CHANNELS FILE EFFECT …
+render() { sox -r $rate -c "$1" -n -e floating-point -b 32 "${@:2}"; }
 
 # Every note lands in the list of its bar: a file and the sample of the bar at which it begins.
 count=0
@@ -37,23 +38,23 @@ place() {
 
 # pad BAR NOTE NOTE NOTE NOTE: a chord of detuned triangles, the left a little below and the right a little above.
 pad() {
-  local bar=$1 file="pad$1.wav" voices=() note f
+  local number=$1 file="pad$1.wav" voices=() note f
   shift
   for note in "$@"; do
     f=$(hz "$note")
     voices+=(triangle "$(times "$f" 0.9982)" triangle "$(times "$f" 1.0018)" sine "$(times "$f" 2.0012)" sine "$(times "$f" 1.9988)")
   done
-  render -c 16 "$file" synth 8.4 "${voices[@]}" \
+  render 16 "$file" synth 8.4 "${voices[@]}" \
     remix 1v0.05,3v0.012,5v0.05,7v0.012,9v0.05,11v0.012,13v0.042,15v0.01 2v0.05,4v0.012,6v0.05,8v0.012,10v0.05,12v0.012,14v0.042,16v0.01 \
-    lowpass -1 1500 lowpass -1 2600 tremolo 0.4 12 fade h 2.2 8.4 3.6
-  place "$bar" "$file" 0
+    lowpass -1 2200 lowpass -1 4800 tremolo 0.4 12 fade h 2.2 8.4 3.6
+  place "$number" "$file" 0
 }
 
 # bass BAR NOTE: a sine with a trace of its octave, so that small speakers have it too.
 bass() {
   local f file="bass$1.wav"
   f=$(hz "$2")
-  render -c 3 "$file" synth 6.6 sine "$f" sine "$(times "$f" 2)" triangle "$(times "$f" 3)" \
+  render 3 "$file" synth 6.6 sine "$f" sine "$(times "$f" 2)" triangle "$(times "$f" 3)" \
     remix 1v0.085,2v0.035,3v0.006 1v0.085,2v0.035,3v0.006 fade h 0.7 6.6 2.4
   place "$1" "$file" 0
 }
@@ -62,15 +63,15 @@ bass() {
 pluck() {
   local at=$(($2 * step)) f file="pluck$count.wav" left right
   f=$(hz "$3")
-  left=$(awk -v v="$4" -v p="$5" 'BEGIN { printf "%.4f", v * cos((p + 1) * 0.785398) }')
-  right=$(awk -v v="$4" -v p="$5" 'BEGIN { printf "%.4f", v * sin((p + 1) * 0.785398) }')
+  left=$(awk -v v="$4" -v p="$5" 'BEGIN { printf "%.4f", 1.8 * v * cos((p + 1) * 0.785398) }')
+  right=$(awk -v v="$4" -v p="$5" 'BEGIN { printf "%.4f", 1.8 * v * sin((p + 1) * 0.785398) }')
   ffmpeg -v error -f lavfi -i "aevalsrc='0.7*(1-exp(-300*t))*(exp(-2.4*t)*sin(2*PI*$f*t)+0.28*exp(-5*t)*sin(4.004*PI*$f*t)+0.10*exp(-16*t)*sin(7.8*PI*$f*t))':s=$rate:d=2.6" \
     -af "afade=t=out:st=2:d=0.6" -c:a pcm_f32le -y mono.wav
   sox mono.wav "$file" remix "1v$left" "1v$right"
   place "$1" "$file" "$at"
-  sox "$file" "a$file" remix 2v0.40 1v0.40 lowpass -1 2400
+  sox "$file" "a$file" remix 2v0.40 1v0.40 lowpass -1 3600
   place "$1" "a$file" $((at + 3 * step))
-  sox "$file" "b$file" remix 1v0.18 2v0.18 lowpass -1 1600
+  sox "$file" "b$file" remix 1v0.18 2v0.18 lowpass -1 2400
   place "$1" "b$file" $((at + 6 * step))
 }
 

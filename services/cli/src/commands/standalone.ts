@@ -5,23 +5,27 @@
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import { join } from 'node:path';
+import { Subjects } from '@legacystream/core/bus/subjects.ts';
 import { registerEdgeMetrics } from '@legacystream/edge/edge-metrics.ts';
 import { DemoSource } from '@legacystream/ingest/demo-source.ts';
 import { registerIngestMetrics } from '@legacystream/ingest/ingest-metrics.ts';
-import { AccessLog } from '@legacystream/runtime/access-log.ts';
-import { formatProblem, type Settings } from '@legacystream/runtime/config/settings.ts';
+import { formatProblem } from '@legacystream/runtime/config/settings.ts';
 import { Lifecycle } from '@legacystream/runtime/lifecycle.ts';
-import { createLog, type Log, type LogLevel, type RootLog } from '@legacystream/runtime/log.ts';
+import { MemoryBus } from '@legacystream/runtime/memory-bus.ts';
 import { MemoryStateStore } from '@legacystream/runtime/memory-state-store.ts';
-import { Metrics } from '@legacystream/runtime/metrics.ts';
+import { PortHub } from '@legacystream/runtime/message-port/port-hub.ts';
+import { Metrics, mergeSnapshots } from '@legacystream/runtime/metrics.ts';
 import { registerProcessMetrics } from '@legacystream/runtime/process-metrics.ts';
 import { installSignalHandlers } from '@legacystream/runtime/signal-handlers.ts';
 import { SystemClock } from '@legacystream/runtime/system-clock.ts';
 import { createTelemetryServer } from '@legacystream/runtime/telemetry.ts';
 import { loadDemoParts } from '../demo-parts.ts';
+import { EdgeThreads, threadCountOf } from '../edge-threads.ts';
 import { generateCredentials } from '../generated-credentials.ts';
+import { openAccessLog, openLog } from '../open-logs.ts';
 import { productVersion } from '../product-version.ts';
 import { PublicPorts } from '../public-ports.ts';
+import { addServingParts } from '../serving-parts.ts';
 import { createStandalone } from '../standalone-app.ts';
 import { renderWelcome } from '../welcome.ts';
 import type { CommandIo } from './command-io.ts';
@@ -30,8 +34,7 @@ import { configurationFile, loadCommandSettings, type SettingsOptions } from './
 export type StandaloneOptions = SettingsOptions & { readonly demo?: boolean | undefined };
 
 const demoPath = '/demo.mp3';
-/** What the last frames need to get from the bus to the sockets. */
-const lastFramesMs = 100;
+const threadsCloseDeadlineMs = 8_000;
 
 /** Starts the server; settles once it is on air. @returns the exit status if it could not start */
 export async function runStandalone(options: StandaloneOptions, io: CommandIo): Promise<number | undefined> {
@@ -48,52 +51,74 @@ export async function runStandalone(options: StandaloneOptions, io: CommandIo): 
   prepareDataDir(loaded.settings.server.dataDir, warn);
   const credentials = await generateCredentials(loaded.settings, warn);
   const { settings } = credentials;
-  if (settings.server.workerThreads !== 1) {
-    configLog.info(
-      'setting.noted',
-      { workerThreads: settings.server.workerThreads },
-      'one thread serves all for now',
-    );
-  }
 
   const store = await MemoryStateStore.open({
     clock,
     path: join(settings.server.dataDir, 'state.json'),
     warn,
   });
+  const bus = new MemoryBus({
+    clock,
+    retain: new Subjects(settings.cluster.name).audioPrefix,
+    onHandlerError: (error, subject) => log.error('bus.handler_failed', { subject, error }),
+  });
   const accessLog = openAccessLog(settings, clock, log);
   const server = `LegacyStream ${productVersion()}`;
-  const ports = new PublicPorts(settings, log.child({ category: 'http.server' }));
   const podId = settings.cluster.podId || podIdOf(hostname());
+  const threadCount = threadCountOf(settings);
+  const threads =
+    threadCount > 1
+      ? new EdgeThreads({ settings, hub: new PortHub(bus, store), clock, log, podId, server })
+      : undefined;
+  const ownPorts = threads ? undefined : new PublicPorts(settings, log.child({ category: 'http.server' }));
+  const ports = threads ?? ownPorts!;
+  const port = () => ports.http;
   const app = createStandalone({
     settings,
     clock,
+    bus,
     store,
     log,
     accessLog,
     podId,
     server,
-    port: () => ports.http,
+    port,
+    firstListenerId: 1,
   });
 
   const metrics = new Metrics({
     onCollectError: (error, name) => log.error('metric.failed', { name, error }),
   });
-  registerProcessMetrics(metrics, app.frontDoor.stats, app.bus.stats);
+  registerProcessMetrics(metrics, app.frontDoor.stats, bus.stats);
   registerIngestMetrics(metrics, app.ingest.registry);
   registerEdgeMetrics(metrics, app.edge);
+  if (threads) {
+    metrics.registerGauge('legacystream_runtime_edge_threads', 'Edge threads that run.', [], () => [
+      { value: threads.count },
+    ]);
+    metrics.registerCounter(
+      'legacystream_runtime_edge_restarts_total',
+      'Edge threads that crashed.',
+      [],
+      () => [{ value: threads.restarts }],
+    );
+  }
 
   const lifecycle = new Lifecycle({ clock, log });
-  const isFull = () => app.edge.registry.count >= settings.server.maxConnections;
   const telemetry = createTelemetryServer({
     port: settings.telemetry.port,
     bindAddress: settings.telemetry.bindAddress,
-    registry: metrics,
+    registry: threads
+      ? {
+          contentType: metrics.contentType,
+          render: async () => mergeSnapshots([await metrics.snapshot(), ...(await threads.snapshots())]),
+        }
+      : metrics,
     checks: {
       notReady: () => (ports.isOpen || lifecycle.isClosing ? [] : ['starting']),
       closedToNewcomers: () => [
         ...(lifecycle.isClosing ? ['shutting down'] : []),
-        ...(isFull() ? ['full'] : []),
+        ...(app.frontDoor.isFull ? ['full'] : []),
       ],
     },
   });
@@ -101,29 +126,20 @@ export async function runStandalone(options: StandaloneOptions, io: CommandIo): 
   lifecycle.add({ name: 'access log', close: () => accessLog?.close() });
   lifecycle.add({ name: 'telemetry', start: () => telemetry.start(), close: () => telemetry.close() });
   lifecycle.add({ name: 'store', close: () => store.close() });
-  lifecycle.add({ name: 'bus', close: () => app.bus.close() });
-  lifecycle.add({ name: 'counts', start: () => app.counts.report(), close: () => app.counts.close() });
-  lifecycle.add({ name: 'listeners', start: () => app.edge.start(), close: () => app.edge.close() });
-  lifecycle.add({
-    name: 'sources',
-    close: async () => {
-      app.ingest.close();
-      await new Promise((resolve) => setTimeout(resolve, lastFramesMs));
-    },
-  });
+  lifecycle.add({ name: 'bus', close: () => bus.close() });
+  addServingParts(lifecycle, app, ownPorts);
+  if (threads) {
+    lifecycle.add({
+      name: 'edge threads',
+      start: () => threads.open(threadCount),
+      close: () => threads.close(),
+      closeDeadlineMs: threadsCloseDeadlineMs,
+    });
+  }
   if (options.demo) {
     const demo = new DemoSource(app.ingest.registry, clock, demoPath, loadDemoParts());
     lifecycle.add({ name: 'demo', start: () => demo.start(), close: () => demo.close() });
   }
-  lifecycle.add({
-    name: 'ports',
-    start: () => ports.open(app.frontDoor),
-    close: async () => {
-      app.edge.refuseNew();
-      await ports.close();
-      app.frontDoor.close();
-    },
-  });
 
   installSignalHandlers({
     log,
@@ -131,7 +147,8 @@ export async function runStandalone(options: StandaloneOptions, io: CommandIo): 
     onHangup: () => {
       log.reopen();
       accessLog?.reopen();
-      ports.reloadCertificate();
+      ownPorts?.reloadCertificate();
+      threads?.reopen();
     },
   });
   try {
@@ -146,6 +163,7 @@ export async function runStandalone(options: StandaloneOptions, io: CommandIo): 
     shoutcastPort: ports.shoutcast,
     httpsPort: ports.https,
     telemetryPort: telemetry.port,
+    edgeThreads: threadCount,
     configuration: configurationFile(options, io.env) ?? null,
   });
   if (options.demo || process.stdout.isTTY) {
@@ -159,18 +177,6 @@ export async function runStandalone(options: StandaloneOptions, io: CommandIo): 
     );
   }
   return undefined;
-}
-
-function openLog(settings: Settings, clock: SystemClock): RootLog {
-  const { level, format, file } = settings.log;
-  const known: Readonly<Record<string, LogLevel>> = { trace: 'debug', fatal: 'error' };
-  return createLog({ level: known[level] ?? (level as LogLevel), format, clock, ...(file && { file }) });
-}
-
-function openAccessLog(settings: Settings, clock: SystemClock, log: Log): AccessLog | undefined {
-  const { accessLog } = settings.log;
-  if (accessLog === 'off') return undefined;
-  return new AccessLog({ path: accessLog || join(settings.server.dataDir, 'access.log'), clock, log });
 }
 
 /** A data directory that cannot be had stops nothing: what would be kept there is kept in memory. */

@@ -23,11 +23,6 @@ export class Subjects {
     return `${this.#prefix}.audio.${mountId}.${rendition}`;
   }
 
-  /** What every audio subject of the cluster starts with: these are the ones with a history. */
-  get audioPrefix(): string {
-    return `${this.#prefix}.audio.`;
-  }
-
   /** What all audio subjects begin with: the bus retains their tails. */
   get audioPrefix(): string {
     return `${this.#prefix}.audio.`;
@@ -40,6 +35,11 @@ export class Subjects {
 
   get allStates(): string {
     return `${this.#prefix}.state.*`;
+  }
+
+  /** Failed logins, so that every pod counts them. */
+  get loginFailures(): string {
+    return `${this.#prefix}.auth.failure`;
   }
 
   /** Requests to the pod that owns a mount. */

@@ -55,7 +55,7 @@ export class ByteWindow {
   take(count: number): Uint8Array {
     const view = new Uint8Array(this.#slab.buffer, this.#slab.byteOffset + this.#start, count);
     this.#start += count;
-    
+    this.#isLent = true;
     return view;
   }
 

@@ -231,11 +231,26 @@ test('a source that stops within a frame loses only that frame', () => {
   assert.equal(found.output.length + found.stats.skippedBytes, input.length - 50);
 });
 
-test('metadata that cannot be is looked through for frames', () => {
-  const bad = [marker, forgeStreamInfo(false), Uint8Array.of(0x7f, 0, 0, 9)];
+test('after metadata that cannot be, frames are looked for with the STREAMINFO that was there', () => {
+  for (const bad of [
+    Uint8Array.of(0x7f, 0, 0, 9),
+    Uint8Array.of(0x66, 0x4c, 0x61, 0x43),
+    forgeStreamInfo(),
+  ]) {
+    const found = replay([marker, forgeStreamInfo(false), bad, filler(9), ...framesOf(3)]);
+    assert.deepEqual(
+      found.events.map((event) => event.type),
+      ['headers', 'frame', 'frame', 'frame'],
+    );
+    assert.equal(found.stats.skippedBytes, bad.length + 9);
+  }
+});
+
+test('a STREAMINFO without a rate does not take the place of the one in force', () => {
+  const bad = [marker, forgeStreamInfo(true, 0)];
   const found = replay([...begin, ...framesOf(2), ...bad, ...framesOf(2)]);
-  assert.equal(found.frames.length, 4);
   assert.equal(found.headers.length, 1);
+  assert.equal(found.frames.length, 4);
 });
 
 test('garbage never throws, and any split of it gives the same', () => {

@@ -36,7 +36,8 @@ const maxFalseFramesWithinFrame = 8;
 /** The marker, and the head of a STREAMINFO block with or without the last flag. */
 const markerBytes = 8;
 
-const blockTypes = { streamInfo: 0, comment: 4, forbidden: 127 } as const;
+/** Types above that of pictures are reserved or forbidden; what has them is no metadata. */
+const blockTypes = { streamInfo: 0, comment: 4, picture: 6 } as const;
 
 export class FlacSplitter implements FrameSplitter {
   readonly #window = new InputWindow();
@@ -159,18 +160,19 @@ export class FlacSplitter implements FrameSplitter {
     const isLast = (bytes[start]! & 0x80) !== 0;
     const length = (bytes[start + 1]! << 16) | (bytes[start + 2]! << 8) | bytes[start + 3]!;
     const isStreamInfo = this.#liveHeader === undefined;
+    if (type > blockTypes.picture || (type === blockTypes.streamInfo && !isStreamInfo)) {
+      return this.#abandonMetadata(events);
+    }
     const isComment = type === blockTypes.comment && length <= maxCommentBytes;
     if ((isStreamInfo || isComment) && end - start < 4 + length) return this.#need(4 + length);
     if (isStreamInfo) {
       const info = parseFlacStreamInfo(bytes, start + 4);
-      if (info === undefined) return this.#abandonMetadata();
+      if (info === undefined) return this.#abandonMetadata(events);
       this.#info = info;
       this.#liveHeader = encodeFlacLiveHeader(bytes, start + 4);
     } else if (isComment) {
       const all = parseVorbisComment(bytes.subarray(start + 4, start + 4 + length));
       if (all !== undefined) this.#tags = createTagsEvent(all);
-    } else if (type === blockTypes.forbidden) {
-      return this.#abandonMetadata();
     }
     this.#window.drop(4);
     this.#passBytes = length;
@@ -178,9 +180,10 @@ export class FlacSplitter implements FrameSplitter {
     return true;
   }
 
-  /** What cannot be metadata is looked through for frames, or for the next marker if nothing is known yet. */
-  #abandonMetadata(): boolean {
-    this.#phase = this.#headersInForce === undefined ? 'before' : 'frames';
+  /** What cannot be metadata is looked through for frames, or for the next marker if no format is known. */
+  #abandonMetadata(events: SplitterEvent[]): true {
+    if (this.#liveHeader !== undefined) this.#endMetadata(events);
+    else this.#phase = this.#headersInForce === undefined ? 'before' : 'frames';
     this.#lose(1);
     return true;
   }

@@ -78,6 +78,15 @@ for (const { name, make, frame } of kinds) {
     assert.ok(splitter.stats.skippedBytes < frame.length);
   });
 
+  test(`${name}: where a tag was cut short, a lone header is not believed`, () => {
+    const splitter = make();
+    splitter.push(frames(3));
+    splitter.push(id3v2Tag(0, false, 0x0fffffff));
+    splitter.push(Buffer.alloc(maxTagBytes - 10));
+    splitter.push(Buffer.concat([frame, filler(3 * frame.length)]));
+    assert.deepEqual(splitter.stats, { frames: 3, skippedBytes: 4 * frame.length, resyncs: 1 });
+  });
+
   test(`${name}: what only looks like a tag is garbage`, () => {
     for (const text of [
       'ID3\x04\x00\x00\x80\x00\x00\x00',

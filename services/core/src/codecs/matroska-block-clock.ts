@@ -7,7 +7,7 @@
  */
 
 import { walkEbml } from './ebml.ts';
-import { matroskaIds } from './matroska-header.ts';
+import { matroskaIds } from './matroska-ids.ts';
 
 /** More between two blocks is a jump of the timestamps. */
 const maxStepUs = 10_000_000;

@@ -4,29 +4,8 @@
  */
 
 import { readEbmlFloat, readEbmlHead, readEbmlString, readEbmlUint, walkEbml } from './ebml.ts';
+import { matroskaIds } from './matroska-ids.ts';
 import { decodeCommentValue, maxVorbisComments } from './vorbis-comment.ts';
-
-export const matroskaIds = {
-  ebml: 0x1a45dfa3,
-  segment: 0x18538067,
-  seekHead: 0x114d9b74,
-  info: 0x1549a966,
-  tracks: 0x1654ae6b,
-  cues: 0x1c53bb6b,
-  chapters: 0x1043a770,
-  attachments: 0x1941a469,
-  tags: 0x1254c367,
-  cluster: 0x1f43b675,
-  void: 0xec,
-  crc32: 0xbf,
-  timecode: 0xe7,
-  silentTracks: 0x5854,
-  position: 0xa7,
-  prevSize: 0xab,
-  simpleBlock: 0xa3,
-  blockGroup: 0xa0,
-  block: 0xa1,
-} as const;
 
 const headerIds = {
   timecodeScale: 0x2ad7b1,

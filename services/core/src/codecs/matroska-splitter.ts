@@ -15,7 +15,8 @@ import { type EbmlHead, forgetEbmlSize, readEbmlHead, readEbmlUint } from './ebm
 import type { FrameSplitter, SplitterEvent, SplitterStats, StreamFormat } from './frame-splitter.ts';
 import { InputWindow, inputStepBytes } from './input-window.ts';
 import { MatroskaBlockClock } from './matroska-block-clock.ts';
-import { matroskaIds as ids, nameMatroskaCodec, parseMatroskaHeader } from './matroska-header.ts';
+import { nameMatroskaCodec, parseMatroskaHeader } from './matroska-header.ts';
+import { blocks, clusterFields, matroskaIds as ids, padding, segmentParts } from './matroska-ids.ts';
 import { createTagsEvent } from './vorbis-comment.ts';
 
 export const maxMatroskaHeaderBytes = 131_072;
@@ -33,24 +34,6 @@ const limits = {
   /** Everything between the beginning of a cluster and its first block. */
   clusterStartBytes: 4_096,
 } as const;
-
-const segmentParts: ReadonlySet<number> = new Set([
-  ids.seekHead,
-  ids.info,
-  ids.tracks,
-  ids.cues,
-  ids.chapters,
-  ids.attachments,
-  ids.tags,
-]);
-const padding: ReadonlySet<number> = new Set([ids.void, ids.crc32]);
-const clusterFields: ReadonlySet<number> = new Set([
-  ids.timecode,
-  ids.silentTracks,
-  ids.position,
-  ids.prevSize,
-]);
-const blocks: ReadonlySet<number> = new Set([ids.simpleBlock, ids.blockGroup]);
 
 export class MatroskaSplitter implements FrameSplitter {
   readonly #window = new InputWindow();

@@ -171,6 +171,7 @@ test('a title given once the source has ended its link goes into the next one', 
     const ends = page !== undefined && (page.flags & oggFlags.lastPage) !== 0;
     if (ends && !given) retitler.setTitle({ title: 'Next' }, 1);
     given ||= ends;
+  }
   const links = linksOf(readOggPages(sent(events)));
   assert.deepEqual(
     links.map((link) => commentOf(link)?.get('title')),

@@ -9,7 +9,8 @@ import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
-import type { ClientConnection } from '../client-connection.ts';
+import { type ClientConnection, closeWith } from '../client-connection.ts';
+import { encodeRawResponse } from '../http/raw-response.ts';
 import { PendingConnection } from './pending-connection.ts';
 
 /**
@@ -34,6 +35,8 @@ export type FrontDoorLimits = {
   readonly headLines: number;
   readonly targetBytes: number;
   readonly headTimeoutMs: number;
+  /** Connections open at once, whatever they have become. */
+  readonly maxConnections: number;
 };
 
 export type FrontDoorStats = {
@@ -44,16 +47,31 @@ export type FrontDoorStats = {
   timedOut: number;
 };
 
+const busy = encodeRawResponse({
+  status: 503,
+  body: 'Server is full\r\n',
+  headers: [['Retry-After', '10']],
+});
+
 export class FrontDoor {
   readonly stats: FrontDoorStats = { connections: 0, requests: 0, malformed: 0, timedOut: 0 };
   readonly routes: FrontDoorRoutes;
   readonly limits: FrontDoorLimits;
   #tls: TlsServer | undefined;
   readonly #pending = new Set<PendingConnection>();
+  #open = 0;
+  /** One function for all sockets: a closure for each would cost memory for each. */
+  readonly #onClose = (): void => {
+    this.#open -= 1;
+  };
 
   constructor(routes: FrontDoorRoutes, limits: FrontDoorLimits) {
     this.routes = routes;
     this.limits = limits;
+  }
+
+  get isFull(): boolean {
+    return this.#open >= this.limits.maxConnections;
   }
 
   /** TLS is spoken on every port once there is a certificate. */
@@ -65,6 +83,9 @@ export class FrontDoor {
   /** Takes a new connection, plain or decrypted. */
   accept(socket: Socket): void {
     this.stats.connections += 1;
+    if (this.isFull) return closeWith(socket, busy);
+    this.#open += 1;
+    socket.once('close', this.#onClose);
     // Stays for the socket's life: an error after its owner let go must not end the process.
     socket.on('error', () => {});
     socket.setNoDelay(true);

@@ -1,0 +1,38 @@
+/**
+ * The parts of a process or thread that serves, in the order in which they start; they
+ * close the other way round: no newcomers, sources finish their last frames, listeners
+ * get them, counts are withdrawn.
+ */
+import type { Lifecycle } from '@legacystream/runtime/lifecycle.ts';
+import type { PublicPorts } from './public-ports.ts';
+import type { StandaloneApp } from './standalone-app.ts';
+
+/** What the last frames need to get from the bus to the sockets. */
+const lastFramesMs = 100;
+
+/** @param ports absent in a thread that serves others only */
+export function addServingParts(
+  lifecycle: Lifecycle,
+  app: StandaloneApp,
+  ports: PublicPorts | undefined,
+): void {
+  lifecycle.add({ name: 'counts', start: () => app.counts.report(), close: () => app.counts.close() });
+  lifecycle.add({ name: 'listeners', start: () => app.edge.start(), close: () => app.edge.close() });
+  lifecycle.add({
+    name: 'sources',
+    close: async () => {
+      app.ingest.close();
+      await new Promise((resolve) => setTimeout(resolve, lastFramesMs));
+    },
+  });
+  if (!ports) return;
+  lifecycle.add({
+    name: 'ports',
+    start: () => ports.open(app.frontDoor),
+    close: async () => {
+      app.edge.refuseNew();
+      await ports.close();
+      app.frontDoor.close();
+    },
+  });
+}
