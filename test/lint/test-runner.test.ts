@@ -57,8 +57,8 @@ test('a failure is printed in full, counted once, and makes the exit code 1', as
 for (const [name, title] of [
   ['exits-early', 'the file reports to its end'],
   ['exits-badly', 'the file exits cleanly'],
-  ['holds-no-test', 'the file runs'],
-  ['does-not-exist', 'the file runs'],
+  ['holds-no-test', 'the file reports to its end'],
+  ['does-not-exist', 'the file reports to its end'],
 ] as const) {
   test(`a file that ${name.replaceAll('-', ' ')} counts as failed`, async () => {
     const result = await run(name);

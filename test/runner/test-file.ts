@@ -55,18 +55,15 @@ function judgeEnd(
       detail: `still running after ${Math.round(timeoutMs / 1000)} s, ${state}`,
     };
   }
-  if (!has('begun')) return { title: 'the file runs', detail: `the process ${end} without beginning a test` };
   if (!has('end')) {
-    return {
-      title: 'the file reports to its end',
-      detail: `the process ${end} in: ${openTitles(events).join(', ')}`,
-    };
+    const open = openTitles(events);
+    const state = open.length > 0 ? `in: ${open.join(', ')}` : 'with no test open';
+    return { title: 'the file reports to its end', detail: `the process ${end} ${state}` };
   }
   if (outcome.code !== 0 && !has('fail')) {
     return { title: 'the file exits cleanly', detail: `the process ${end} though none of its tests failed` };
   }
-  if (!has('pass', 'fail', 'skip'))
-    return { title: 'the file runs', detail: 'none of its tests came to a result' };
+  if (!has('pass', 'fail', 'skip')) return { title: 'the file holds tests', detail: 'none came to a result' };
   return undefined;
 }
 

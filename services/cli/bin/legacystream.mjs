@@ -14,7 +14,7 @@ if (Number.parseInt(process.versions.node, 10) < neededMajor) {
   );
   process.exitCode = 1;
 } else {
-  // Compiled code is kept between starts, which halves the time to the first byte of audio.
+  // Types are erased and code is compiled once, then kept between starts.
   module.enableCompileCache?.();
   await import('../src/main.ts');
 }
