@@ -50,6 +50,8 @@ export class ChannelHub {
       channel = this.#open(state);
       this.#channels.set(state.path, channel);
     }
+    // Whoever asks for it is about to listen.
+    if (channel.idleSinceMs > 0) channel.idleSinceMs = this.#clock.monotonicMs();
     return channel;
   }
 

@@ -15,6 +15,8 @@ type MountTally = {
   bytesLeft: number;
   /** The most at once since the last report. */
   highWater: number;
+  /** The mount has ended: its counts go with its last listener. */
+  hasEnded: boolean;
 };
 
 export class ListenerRegistry {
@@ -49,9 +51,10 @@ export class ListenerRegistry {
     const { mountPath, id } = listener.details;
     let tally = this.#mounts.get(mountPath);
     if (!tally) {
-      tally = { listeners: new Map(), connections: 0, slow: 0, bytesLeft: 0, highWater: 0 };
+      tally = { listeners: new Map(), connections: 0, slow: 0, bytesLeft: 0, highWater: 0, hasEnded: false };
       this.#mounts.set(mountPath, tally);
     }
+    tally.hasEnded = false;
     tally.listeners.set(id, listener);
     tally.connections += 1;
     tally.highWater = Math.max(tally.highWater, tally.listeners.size);
@@ -65,6 +68,7 @@ export class ListenerRegistry {
     if (!tally?.listeners.delete(listener.details.id)) return;
     tally.bytesLeft += listener.bytesSent;
     if (listener.endedBy === 'too-slow') tally.slow += 1;
+    if (tally.hasEnded && tally.listeners.size === 0) this.#mounts.delete(listener.details.mountPath);
     this.#count -= 1;
     this.#onChange();
   }
@@ -83,7 +87,9 @@ export class ListenerRegistry {
 
   /** Forgets the counts of a mount that has ended, once its listeners have left. */
   forget(path: string): void {
-    if (this.countOf(path) === 0) this.#mounts.delete(path);
+    const tally = this.#mounts.get(path);
+    if (tally?.listeners.size === 0) this.#mounts.delete(path);
+    else if (tally) tally.hasEnded = true;
   }
 
   /** The counts of all mounts as they are now. */

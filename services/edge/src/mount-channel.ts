@@ -9,11 +9,12 @@ import {
   EnvelopeFlag,
   EnvelopeKind,
 } from '@legacystream/core/bus/envelope.ts';
-import type { Clock } from '@legacystream/core/clock.ts';
+import type { Clock, Timer } from '@legacystream/core/clock.ts';
 import type { Codec } from '@legacystream/core/codecs/frame-splitter.ts';
 import { Channel, type ChannelLimits } from '@legacystream/core/fanout/channel.ts';
 import type { DeliveryPeriodLimits } from '@legacystream/core/fanout/delivery-period.ts';
 import { DeliveryWheel } from '@legacystream/core/fanout/delivery-wheel.ts';
+import { frameLengthOf } from '@legacystream/core/fanout/frame-lengths.ts';
 import { IcyStream } from '@legacystream/core/fanout/icy-stream.ts';
 import { SequenceGate } from '@legacystream/core/fanout/sequence-gate.ts';
 import type { SlowListenerLimits } from '@legacystream/core/fanout/slow-listener-policy.ts';
@@ -35,8 +36,12 @@ export type MountChannelStats = {
   lost: number;
 };
 
-/** Live messages kept while history is being read. */
-const maxSpliceMessages = 2_000;
+/** Live messages kept while history is being read; beyond, and after a while, it is done without. */
+const maxSpliceBytes = 4 * 1024 * 1024;
+const spliceOverheadBytes = 256;
+const maxHistoryMs = 5_000;
+/** A pause of the source is no playing time. */
+const maxArrivalGapMs = 1_000;
 
 export class MountChannel {
   readonly path: string;
@@ -53,25 +58,31 @@ export class MountChannel {
   readonly #subscription: Subscription;
   readonly #needsHeaders: boolean;
   #hasHeaders = false;
+  /** Headers may have been among messages that are missing. */
+  #missedHeaders = false;
   #splice: Uint8Array[] | undefined = [];
-  #lastAppendMs: number;
-  #waiting: (() => void)[] = [];
+  #spliceBytes = 0;
+  readonly #historyDeadline: Timer;
+  /** The format tells how long its pieces last. */
+  #tellsTime = false;
+  #sourceClockMs = 0;
+  readonly #waiting = new Set<() => void>();
 
   constructor(bus: Bus, clock: Clock, subject: string, state: MountState, options: MountChannelOptions) {
     this.path = state.path;
     this.codec = state.codec;
     this.#clock = clock;
     this.idleSinceMs = clock.monotonicMs();
-    this.#lastAppendMs = this.idleSinceMs;
     this.#needsHeaders =
       state.codec.startsWith('ogg') || state.codec === 'flac' || state.codec === 'matroska';
     this.#channel = new Channel(options.limits);
     this.#channel.setTitle(state.nowPlaying.display, state.nowPlaying.url);
-    this.icy = new IcyStream(this.#channel, options.metaint);
+    this.icy = new IcyStream(this.#channel, options.metaint, frameLengthOf(state.codec));
     this.wheel = new DeliveryWheel(this.#channel, this.icy, clock, options.slow, options.period);
     // An epoch below the announced one has been superseded already.
     this.#gate.fence(state.epoch);
     this.#subscription = bus.subscribe(subject, (data) => this.#receive(data));
+    this.#historyDeadline = clock.after(maxHistoryMs, () => this.#catchUp([]));
     const { ringBytes, ringUs } = options.limits;
     void bus
       .history(subject, { maxBytes: ringBytes, maxAgeMs: ringUs / 1000 })
@@ -83,22 +94,25 @@ export class MountChannel {
   async ready(timeoutMs: number): Promise<boolean> {
     if (this.joinable) return true;
     await new Promise<void>((resolve) => {
-      const timer = this.#clock.after(timeoutMs, resolve);
-      this.#waiting.push(() => {
+      const settle = () => {
         timer.cancel();
+        this.#waiting.delete(settle);
         resolve();
-      });
+      };
+      const timer = this.#clock.after(timeoutMs, settle);
+      this.#waiting.add(settle);
     });
     return this.joinable;
   }
 
-  /** Seconds of audio held, for metrics. */
+  /** Playing time held, for metrics. */
   get depthUs(): number {
     return this.#channel.depthUs;
   }
 
   close(): void {
     this.#subscription.unsubscribe();
+    this.#historyDeadline.cancel();
     this.#wake();
   }
 
@@ -108,16 +122,18 @@ export class MountChannel {
   }
 
   #receive(data: Uint8Array): void {
-    if (this.#splice) {
-      if (this.#splice.length < maxSpliceMessages) this.#splice.push(data);
-    } else {
-      this.#take(data);
-    }
+    if (!this.#splice) return this.#take(data);
+    this.#splice.push(data);
+    this.#spliceBytes += data.byteLength + spliceOverheadBytes;
+    if (this.#spliceBytes > maxSpliceBytes) this.#catchUp([]);
   }
 
   #catchUp(history: readonly Uint8Array[]): void {
-    const live = this.#splice ?? [];
+    const live = this.#splice;
+    // It came too late: what it could tell has been gone on without.
+    if (!live) return;
     this.#splice = undefined;
+    this.#historyDeadline.cancel();
     for (const data of history) this.#take(data);
     for (const data of live) this.#take(data);
     if (this.joinable) this.#wake();
@@ -135,7 +151,14 @@ export class MountChannel {
       this.stats.stale += 1;
       return;
     }
-    if (admission === 'gap' && this.#gate.seq > 0) this.stats.lost += seq - this.#gate.seq - 1;
+    const known = admission === 'new-epoch' ? 0 : this.#gate.seq;
+    if (seq > known + 1) {
+      // What came before this channel followed the sequence is not lost.
+      if (this.#gate.seq > 0) this.stats.lost += seq - known - 1;
+      this.#missedHeaders = true;
+    }
+    // Another session's headers are not those of this one, which come before its audio.
+    if (admission === 'new-epoch') this.#hasHeaders = false;
     this.#gate.take(epoch, seq);
     this.#apply(message);
   }
@@ -145,9 +168,7 @@ export class MountChannel {
       case EnvelopeKind.audio:
         return this.#append(message);
       case EnvelopeKind.headers:
-        this.#hasHeaders = true;
-        this.#channel.setHeaders(message.payload, (message.flags & EnvelopeFlag.inBand) !== 0);
-        return;
+        return this.#setHeaders(message);
       case EnvelopeKind.metadata: {
         const title = decodeNowPlaying(message.payload);
         if (title) this.#channel.setTitle(title.display, title.url);
@@ -158,20 +179,32 @@ export class MountChannel {
     }
   }
 
+  #setHeaders(message: Envelope): void {
+    const { payload, flags } = message;
+    // A repetition makes up for headers in band that those on air have missed.
+    const makesUp = this.#missedHeaders && !this.#channel.hasHeaders(payload);
+    this.#hasHeaders = true;
+    this.#missedHeaders = false;
+    this.#channel.setHeaders(payload, makesUp || (flags & EnvelopeFlag.inBand) !== 0);
+  }
+
   #append(message: Envelope): void {
     // Without its headers nobody could make sense of the audio; they are repeated soon.
     if (this.#needsHeaders && !this.#hasHeaders) return;
-    const nowMs = this.#clock.monotonicMs();
-    // Where the format does not tell its playing time, the time of arrival stands for it.
-    const durationUs = message.durationUs > 0 ? message.durationUs : (nowMs - this.#lastAppendMs) * 1000;
-    this.#lastAppendMs = nowMs;
+    const durationUs = this.#durationOf(message);
     this.#channel.append(message.payload, durationUs, (message.flags & EnvelopeFlag.syncPoint) !== 0);
-    if (this.#waiting.length > 0 && this.joinable) this.#wake();
+    if (this.#waiting.size > 0 && this.joinable) this.#wake();
+  }
+
+  /** Where the format never tells its playing time, the time of arrival at the source's pod stands for it. */
+  #durationOf({ durationUs, sourceClockMs }: Envelope): number {
+    const sinceMs = sourceClockMs - this.#sourceClockMs;
+    this.#sourceClockMs = sourceClockMs;
+    if (durationUs > 0) this.#tellsTime = true;
+    return this.#tellsTime ? durationUs : Math.min(Math.max(0, sinceMs), maxArrivalGapMs) * 1000;
   }
 
   #wake(): void {
-    const waiting = this.#waiting;
-    this.#waiting = [];
-    for (const wake of waiting) wake();
+    for (const settle of [...this.#waiting]) settle();
   }
 }

@@ -48,9 +48,10 @@ export class MountDirectory {
   /** Reads what was said before this edge listened. */
   async catchUp(): Promise<void> {
     const documents = await this.#store.listDocuments('mount').catch(() => new Map());
-    for (const document of documents.values()) {
+    for (const [mountId, document] of documents) {
       const state = decodeMountState(Buffer.from(JSON.stringify(document)));
-      if (state) this.#learn(state);
+      if (state && mountId === mountIdOf(state.path)) this.#learn(state);
+      else this.malformed += 1;
     }
   }
 

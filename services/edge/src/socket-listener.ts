@@ -3,6 +3,7 @@
  * sends is thrown away, and when it goes, whoever counts listeners is told once.
  */
 import type { Socket } from 'node:net';
+import type { DeliveryWheel } from '@legacystream/core/fanout/delivery-wheel.ts';
 import { Listener, type ListenerEnd } from '@legacystream/core/fanout/listener.ts';
 
 export type ListenerDetails = {
@@ -25,23 +26,25 @@ type ListenerSocket = Socket & { [listenerOf]?: SocketListener };
 /** Finds half-open connections of clients that vanished. */
 const keepAliveMs = 60_000;
 
+/** Who is told when a listener has gone; one object for all of them. */
+export interface ListenerOwner {
+  left(listener: SocketListener): void;
+}
+
 export class SocketListener extends Listener {
   readonly details: ListenerDetails;
   /** Why the server ended it; undefined while on air or when the client left by itself. */
   endedBy: ListenerEnd | undefined;
+  /** Who serves it. */
+  wheel: DeliveryWheel | undefined;
   readonly #socket: Socket;
-  readonly #onGone: (listener: SocketListener) => void;
+  readonly #owner: ListenerOwner;
 
-  constructor(
-    socket: Socket,
-    icy: boolean,
-    details: ListenerDetails,
-    onGone: (listener: SocketListener) => void,
-  ) {
+  constructor(socket: Socket, icy: boolean, details: ListenerDetails, owner: ListenerOwner) {
     super(icy);
     this.details = details;
     this.#socket = socket;
-    this.#onGone = onGone;
+    this.#owner = owner;
     const listenerSocket = socket as ListenerSocket;
     listenerSocket[listenerOf] = this;
     // One function for all sockets: a closure for each would cost memory for each.
@@ -76,7 +79,7 @@ export class SocketListener extends Listener {
   }
 
   left(): void {
-    this.#onGone(this);
+    this.#owner.left(this);
   }
 }
 

@@ -19,8 +19,9 @@ import type { ListenerRegistry } from './listener-registry.ts';
 import type { MountDirectory } from './mount-directory.ts';
 import { notFoundBody, notFoundContentType } from './pages/not-found-page.ts';
 import { isPlaylistPath } from './playlist-path.ts';
-import { SocketListener } from './socket-listener.ts';
+import { type ListenerOwner, SocketListener } from './socket-listener.ts';
 import { streamHead, streamOptions, streamRefusal } from './stream-headers.ts';
+import { TextTable } from './text-table.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
 export type StreamHandlerDeps = {
@@ -45,8 +46,9 @@ type Request = {
 
 const icyCodecs = new Set(['mp3', 'aac', 'opaque']);
 
-export class StreamHandler {
+export class StreamHandler implements ListenerOwner {
   readonly #deps: StreamHandlerDeps;
+  readonly #texts = new TextTable();
   #closed = false;
 
   constructor(deps: StreamHandlerDeps) {
@@ -116,7 +118,7 @@ export class StreamHandler {
 
   /** @returns false when there is nothing to start with after all */
   #join(request: Request, state: MountState): boolean {
-    const { hub, registry, accessLog, clock, server } = this.#deps;
+    const { hub, registry, clock, server } = this.#deps;
     const channel = hub.demand(state);
     if (!channel.joinable) return false;
     const { head, client, path } = request;
@@ -127,34 +129,38 @@ export class StreamHandler {
       wantsIcy,
       {
         id: registry.nextId(),
-        mountPath: path,
+        mountPath: this.#texts.keep(path),
         ip: client.ip,
-        userAgent: head.headers.get('user-agent') ?? '',
-        referer: head.headers.get('referer') ?? '',
-        method: head.method,
-        target: head.target,
+        userAgent: this.#texts.keep(head.headers.get('user-agent') ?? ''),
+        referer: this.#texts.keep(head.headers.get('referer') ?? ''),
+        method: this.#texts.keep(head.method),
+        target: this.#texts.keep(head.target),
         protocol: head.protocol,
         username: parseBasicAuth(head.headers.get('authorization'))?.user,
         startedMs: request.startedMs,
       },
-      (gone) => {
-        channel.wheel.leave(gone);
-        registry.remove(gone);
-        accessLog?.record({
-          ...gone.details,
-          user: gone.details.username,
-          status: 200,
-          bytes: gone.bytesSent,
-          seconds: registry.secondsConnected(gone),
-        });
-      },
+      this,
     );
+    listener.wheel = channel.wheel;
     const metaint = wantsIcy ? channel.icy.metaint : undefined;
     listener.open(streamHead(state, server, versionOf(head), clock.wallMs(), metaint), () =>
       channel.wheel.join(listener),
     );
     registry.add(listener);
     return true;
+  }
+
+  left(listener: SocketListener): void {
+    const { registry, accessLog } = this.#deps;
+    listener.wheel?.leave(listener);
+    registry.remove(listener);
+    accessLog?.record({
+      ...listener.details,
+      user: listener.details.username,
+      status: 200,
+      bytes: listener.bytesSent,
+      seconds: registry.secondsConnected(listener),
+    });
   }
 
   #countOf(path: string): number {
@@ -164,10 +170,8 @@ export class StreamHandler {
 
   #answerHead(request: Request, state: MountState): void {
     const { clock, server } = this.#deps;
-    closeWith(
-      request.client.socket,
-      streamHead(state, server, versionOf(request.head), clock.wallMs(), undefined),
-    );
+    const head = streamHead(state, server, versionOf(request.head), clock.wallMs(), undefined);
+    closeWith(request.client.socket, Buffer.from(head, 'latin1'));
     this.#log(request, 200, 0);
   }
 

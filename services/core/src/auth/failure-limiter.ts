@@ -51,9 +51,14 @@ export class FailureLimiter {
   }
 }
 
-/** The key of an address: IPv6 clients own whole /64 networks, so the network counts. */
+/**
+ * The key of an address: IPv6 clients own whole /64 networks, so the network counts. An
+ * IPv4 client of a socket that takes both (`::ffff:192.0.2.1`) counts by its IPv4 address.
+ */
 export function addressKey(address: string): string {
   if (!address.includes(':')) return address;
+  const mapped = /^::ffff:(\d+\.\d+\.\d+\.\d+)$/i.exec(address);
+  if (mapped) return mapped[1]!;
   const [head = '', tail] = address.split('::');
   const groups = head === '' ? [] : head.split(':');
   if (tail !== undefined) {
@@ -61,5 +66,6 @@ export function addressKey(address: string): string {
     while (groups.length + after.length < 8) groups.push('0');
     groups.push(...after);
   }
-  return groups.slice(0, 4).join(':');
+  const network = groups.slice(0, 4).map((group) => group.toLowerCase().replace(/^0+(?=.)/, ''));
+  return network.join(':');
 }

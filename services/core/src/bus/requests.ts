@@ -33,6 +33,8 @@ export type EdgeReply =
 
 /** Above this a request or reply is not ours: 10,000 clients with long user agents fit. */
 const maxMessageBytes = 4 * 1024 * 1024;
+/** A title goes into the audio sequence, whose messages are bounded. */
+const maxTextLength = 16 * 1024;
 
 export function encodeMessage(message: OwnerRequest | OwnerReply | EdgeRequest | EdgeReply): Uint8Array {
   return Buffer.from(JSON.stringify(message));
@@ -43,7 +45,7 @@ export function decodeOwnerRequest(data: Uint8Array): OwnerRequest | undefined {
   if (value?.['op'] === 'takeover' || value?.['op'] === 'kill') return { op: value['op'] };
   const { title, artist, url } = value ?? {};
   if (value?.['op'] !== 'title') return undefined;
-  if (typeof title !== 'string' || typeof artist !== 'string' || typeof url !== 'string') return undefined;
+  if (!isText(title) || !isText(artist) || !isText(url)) return undefined;
   return { op: 'title', title, artist, url };
 }
 
@@ -52,15 +54,42 @@ export function decodeEdgeRequest(data: Uint8Array): EdgeRequest | undefined {
   const { mountId, id } = value ?? {};
   if (typeof mountId !== 'string') return undefined;
   if (value?.['op'] === 'clients') return { op: 'clients', mountId };
-  if (value?.['op'] === 'kill-client' && typeof id === 'number') return { op: 'kill-client', mountId, id };
+  if (value?.['op'] === 'kill-client' && Number.isSafeInteger(id))
+    return { op: 'kill-client', mountId, id: id as number };
   return undefined;
 }
 
 /** A reply; anything that is none counts as a refusal. */
 export function decodeReply<T extends OwnerReply | EdgeReply>(data: Uint8Array): T {
   const value = parseObject(data);
-  if (typeof value?.['ok'] === 'boolean') return value as unknown as T;
+  const { ok, reason } = value ?? {};
+  if (ok === true && isGranted(value!)) return value as unknown as T;
+  if (ok === false && typeof reason === 'string') return { ok, reason } as T;
   return { ok: false, reason: 'unreadable reply' } as T;
+}
+
+function isGranted({ replacements, found, clients }: Record<string, unknown>): boolean {
+  return (
+    (replacements === undefined || Number.isSafeInteger(replacements)) &&
+    (found === undefined || typeof found === 'boolean') &&
+    (clients === undefined || (Array.isArray(clients) && clients.every(isClientView)))
+  );
+}
+
+function isClientView(value: unknown): value is ClientView {
+  if (typeof value !== 'object' || value === null) return false;
+  const { id, ip, userAgent, connectedSeconds, username } = value as Record<string, unknown>;
+  return (
+    Number.isSafeInteger(id) &&
+    typeof ip === 'string' &&
+    typeof userAgent === 'string' &&
+    Number.isFinite(connectedSeconds) &&
+    (username === undefined || typeof username === 'string')
+  );
+}
+
+function isText(value: unknown): value is string {
+  return typeof value === 'string' && value.length <= maxTextLength;
 }
 
 function parseObject(data: Uint8Array): Record<string, unknown> | undefined {

@@ -5,7 +5,7 @@
  *
  * All listeners share what is in here. A position is a number of bytes on the axis;
  * delivery positions always lie on the edge of an entry. The ring is bounded in
- * playing time and in bytes, whatever a source sends.
+ * playing time and in bytes, whatever a source sends; what leaves it is let go at once.
  */
 import { encodeMetadataBlock } from '../icy/metadata-block.ts';
 
@@ -31,11 +31,26 @@ export type ChannelEntry = {
   readonly headers: Uint8Array | undefined;
 };
 
-type TitleMark = { readonly offset: number; readonly block: Uint8Array };
+/** A title and the position from which on it is in force. */
+export type TitleMark = { readonly offset: number; readonly block: Uint8Array };
+type HeaderMark = { readonly offset: number; readonly headers: Uint8Array | undefined };
 
 const noTitleBlock = encodeMetadataBlock('');
 /** Titles kept for joins and grid points inside the ring; older ones collapse into the last. */
 const maxTitleMarks = 256;
+const maxHeaderMarks = 8;
+/** What an entry costs beside its bytes: a flood of tiny ones is bounded as well. */
+export const entryOverheadBytes = 256;
+/** Stands where entries have left the ring, so that their bytes are not kept until the array is moved. */
+const gone: ChannelEntry = {
+  data: new Uint8Array(0),
+  start: 0,
+  end: 0,
+  startUs: 0,
+  durationUs: 0,
+  syncPoint: false,
+  headers: undefined,
+};
 
 export class Channel {
   readonly limits: ChannelLimits;
@@ -44,7 +59,9 @@ export class Channel {
   #first = 0;
   #head = 0;
   #headUs = 0;
+  #newestSync: ChannelEntry | undefined;
   #headers: Uint8Array | undefined;
+  #headerMarks: HeaderMark[] = [];
   #titles: TitleMark[] = [{ offset: 0, block: noTitleBlock }];
   #generation = 0;
 
@@ -75,59 +92,85 @@ export class Channel {
 
   append(data: Uint8Array, durationUs: number, syncPoint: boolean): void {
     if (data.byteLength === 0) return;
-    const start = this.#head;
-    const end = start + data.byteLength;
-    this.#entries.push({
+    const entry: ChannelEntry = {
       data,
-      start,
-      end,
+      start: this.#head,
+      end: this.#head + data.byteLength,
       startUs: this.#headUs,
       durationUs,
       syncPoint,
       headers: this.#headers,
-    });
-    this.#head = end;
+    };
+    this.#entries.push(entry);
+    if (syncPoint) this.#newestSync = entry;
+    this.#head = entry.end;
     this.#headUs += durationUs;
     this.#generation += 1;
     this.#trim();
   }
 
-  /** Sets what joiners need from here on; with `inBand`, those on air are sent it too. */
+  /** Sets what joiners need from here on, empty for nothing; with `inBand`, those on air are sent it too. */
   setHeaders(headers: Uint8Array, inBand: boolean): void {
     // Repeated headers are the same headers: what was sent to a listener need not be sent again.
-    if (!this.#headers || Buffer.compare(this.#headers, headers) !== 0) this.#headers = headers;
+    const isNew = !this.hasHeaders(headers);
+    if (isNew) this.#headers = headers.byteLength > 0 ? headers : undefined;
     if (inBand) this.append(headers, 0, false);
+    if (!isNew) return;
+    this.#headerMarks.push({ offset: this.#head, headers: this.#headers });
+    if (this.#headerMarks.length > maxHeaderMarks) this.#headerMarks.shift();
+  }
+
+  /** Whether these are the headers in force. */
+  hasHeaders(headers: Uint8Array): boolean {
+    return this.#headers ? Buffer.compare(this.#headers, headers) === 0 : headers.byteLength === 0;
+  }
+
+  /** The headers that a listener who has been sent everything before `position` was sent last, if that is known. */
+  headersBefore(position: number): Uint8Array | undefined {
+    return this.#headerMarks.findLast((mark) => mark.offset <= position)?.headers;
   }
 
   /** A title takes effect at the head: for the next frame that is appended. */
   setTitle(display: string, url: string): void {
     const block = encodeMetadataBlock(display, url);
-    const last = this.#titles[this.#titles.length - 1]!;
-    if (Buffer.compare(last.block, block) === 0) return;
-    if (last.offset === this.#head) this.#titles.pop();
-    this.#titles.push({ offset: this.#head, block });
-    if (this.#titles.length > maxTitleMarks) this.#titles.splice(0, this.#titles.length - maxTitleMarks);
-  }
-
-  /** The metadata block of the title in force at a position. */
-  titleBlockAt(position: number): Uint8Array {
-    for (let i = this.#titles.length - 1; i >= 0; i -= 1) {
-      const mark = this.#titles[i]!;
-      if (mark.offset <= position) return mark.block;
+    const titles = this.#titles;
+    if (Buffer.compare(titles.at(-1)!.block, block) === 0) return;
+    // One that no byte was sent under has never been.
+    if (titles.at(-1)!.offset === this.#head) {
+      titles.pop();
+      if (titles.length > 0 && Buffer.compare(titles.at(-1)!.block, block) === 0) return;
     }
-    return this.#titles[0]!.block;
+    titles.push({ offset: this.#head, block });
+    if (titles.length > maxTitleMarks) titles.shift();
   }
 
-  /** Where a new listener starts: the entry that gives it the whole burst, or undefined while there is none. */
+  /** The title in force at a position. */
+  titleAt(position: number): TitleMark {
+    let low = 0;
+    let high = this.#titles.length - 1;
+    while (low < high) {
+      const middle = (low + high + 1) >>> 1;
+      if (this.#titles[middle]!.offset <= position) low = middle;
+      else high = middle - 1;
+    }
+    return this.#titles[low]!;
+  }
+
+  /** Where a new listener starts, or undefined while there is no such place. */
   burstEntry(): ChannelEntry | undefined {
-    let chosen: ChannelEntry | undefined;
+    return this.startWithin(this.limits.burstBytes, this.limits.burstUs);
+  }
+
+  /**
+   * The oldest place at most so far behind the head at which a listener may be set down.
+   * Where none is as near as that it is the newest one: there is no later start.
+   */
+  startWithin(maxBytes: number, maxUs: number): ChannelEntry | undefined {
+    let chosen = this.newestSyncEntry();
+    if (!chosen) return undefined;
     for (let i = this.#entries.length - 1; i >= this.#first; i -= 1) {
       const entry = this.#entries[i]!;
-      const within =
-        this.#head - entry.start <= this.limits.burstBytes &&
-        this.#headUs - entry.startUs <= this.limits.burstUs;
-      // The newest sync point serves even when it lies beyond the bounds: there is no later start.
-      if (!within && chosen) break;
+      if (this.#head - entry.start > maxBytes || this.#headUs - entry.startUs > maxUs) break;
       if (entry.syncPoint) chosen = entry;
     }
     return chosen;
@@ -135,11 +178,7 @@ export class Channel {
 
   /** The newest place at which a listener may be set down. */
   newestSyncEntry(): ChannelEntry | undefined {
-    for (let i = this.#entries.length - 1; i >= this.#first; i -= 1) {
-      const entry = this.#entries[i]!;
-      if (entry.syncPoint) return entry;
-    }
-    return undefined;
+    return this.#newestSync && this.#newestSync.start >= this.tail ? this.#newestSync : undefined;
   }
 
   /** The first sync entry that starts at `position` or later. */
@@ -151,10 +190,10 @@ export class Channel {
     return undefined;
   }
 
-  /** The entry that starts at `position`, if there is one. */
-  entryAt(position: number): ChannelEntry | undefined {
-    const entry = this.#entries[this.#indexFrom(position)];
-    return entry?.start === position ? entry : undefined;
+  /** The entry that holds the byte at `position`, if it is here. */
+  entryHolding(position: number): ChannelEntry | undefined {
+    if (position < this.tail || position >= this.#head) return undefined;
+    return this.#entries[this.#indexHolding(position)];
   }
 
   /**
@@ -162,19 +201,16 @@ export class Channel {
    * `position` must lie on an entry edge within the ring.
    */
   edgeWithin(position: number, maxBytes: number): number {
-    let edge = position;
-    for (let i = this.#indexFrom(position); i < this.#entries.length; i += 1) {
-      const { end } = this.#entries[i]!;
-      if (edge > position && end - position > maxBytes) break;
-      edge = end;
-    }
-    return edge;
+    if (this.#head - position <= maxBytes) return this.#head;
+    const last = this.#entries[this.#indexHolding(position + maxBytes)]!;
+    if (last.start > position) return last.start;
+    return last.end;
   }
 
   /** Copies `[from, to)` into `target` at `at`. Both ends must lie within the ring. */
   copy(from: number, to: number, target: Uint8Array, at: number): void {
     let out = at;
-    for (let i = this.#indexCovering(from); i < this.#entries.length; i += 1) {
+    for (let i = this.#indexHolding(from); i < this.#entries.length; i += 1) {
       const entry = this.#entries[i]!;
       if (entry.start >= to) break;
       const begin = Math.max(from, entry.start) - entry.start;
@@ -200,18 +236,18 @@ export class Channel {
     const { ringUs, ringBytes } = this.limits;
     while (this.#first < this.#entries.length - 1) {
       const oldest = this.#entries[this.#first]!;
+      const overheadBytes = (this.#entries.length - this.#first) * entryOverheadBytes;
       const tooLong = this.#headUs - (oldest.startUs + oldest.durationUs) >= ringUs;
-      const tooLarge = this.#head - oldest.start > ringBytes;
+      const tooLarge = this.#head - oldest.start + overheadBytes > ringBytes;
       if (!tooLong && !tooLarge) break;
+      this.#entries[this.#first] = gone;
       this.#first += 1;
     }
     if (this.#first > 64 && this.#first * 2 > this.#entries.length) {
       this.#entries = this.#entries.slice(this.#first);
       this.#first = 0;
-      const tail = this.tail;
-      let keep = this.#titles.length - 1;
-      while (keep > 0 && this.#titles[keep]!.offset > tail) keep -= 1;
-      if (keep > 0) this.#titles.splice(0, keep);
+      const inForce = this.#titles.indexOf(this.titleAt(this.tail));
+      if (inForce > 0) this.#titles.splice(0, inForce);
     }
   }
 
@@ -228,7 +264,7 @@ export class Channel {
   }
 
   /** Index of the entry that holds `position`. */
-  #indexCovering(position: number): number {
+  #indexHolding(position: number): number {
     const index = this.#indexFrom(position);
     const entry = this.#entries[index];
     return entry && entry.start === position ? index : Math.max(this.#first, index - 1);

@@ -19,6 +19,6 @@ export function nextPeriodMs(limits: DeliveryPeriodLimits, currentMs: number, li
   const target = Math.min(limits.maxMs, Math.max(limits.minMs, wanted));
   if (target > currentMs) return Math.min(target, currentMs * 1.25);
   // A small fall is not worth a change: the band keeps a fluctuating audience at one period.
-  if (target > currentMs * 0.8) return currentMs;
+  if (target > currentMs * 0.8 && target > limits.minMs) return currentMs;
   return Math.max(target, currentMs * 0.75);
 }

@@ -1,21 +1,27 @@
 /**
- * Serves all listeners of one channel in laps (design §9): each lap takes one delivery
- * period, each tick serves the share of the listeners whose turn has come, and everyone
- * served from one position to one head is written the very same buffer.
+ * Serves all listeners of one channel (design §9): each has its turn once per delivery
+ * period, the turns are spread evenly over it, and everyone served from one position to
+ * one head is written the very same buffer.
  *
- * A listener that has not taken its last write is passed over and keeps its place in the
- * ring; it costs no memory beyond that one write and delays nobody. Those who left are
- * closed up at the end of a lap, which keeps the order and with it everyone's rhythm.
+ * Turns go in the order of the latest turn, at the rate that brings everybody's within one
+ * period; whoever would wait longer than that all the same has his at the next tick. So a
+ * crowd that came in one moment is spread out within a lap, and nobody's rhythm depends on
+ * who comes or leaves. A listener that has not taken its last write is passed over and
+ * keeps its place in the ring; it costs no memory beyond that write and delays nobody.
  */
 import type { Clock } from '../clock.ts';
-import type { Channel } from './channel.ts';
+import type { Channel, ChannelEntry } from './channel.ts';
 import { type DeliveryPeriodLimits, nextPeriodMs } from './delivery-period.ts';
-import type { IcyStream } from './icy-stream.ts';
+import type { IcyStart, IcyStream } from './icy-stream.ts';
 import type { Listener, ListenerEnd } from './listener.ts';
-import { judgeLagging, judgeStalled, type SlowListenerLimits } from './slow-listener-policy.ts';
-
-/** The largest single write to a listener that is catching up; bounds its memory. */
-const catchUpBytes = 64 * 1024;
+import { ServingQueue } from './serving-queue.ts';
+import {
+  judgeLagging,
+  judgeStalled,
+  plainWriteBytes,
+  type SlowListenerLimits,
+} from './slow-listener-policy.ts';
+import { WriteCache } from './write-cache.ts';
 
 export type WheelStats = {
   writes: number;
@@ -33,17 +39,34 @@ export class DeliveryWheel {
   readonly #clock: Clock;
   readonly #slow: SlowListenerLimits;
   readonly #period: DeliveryPeriodLimits;
-  #listeners: Listener[] = [];
-  #left = 0;
-  #cursor = 0;
-  #lapLength = 0;
-  #lapStartMs = 0;
+  readonly #queue = new ServingQueue();
+  /** Turns that may be given before they are due; below 1 after each tick. */
+  #credit = 0;
+  #tickedMs: number;
   #periodMs: number;
-  /** Buffers made for the present head, by start position; ICY ones that need a title apart. */
-  readonly #plainCache = new Map<number, Uint8Array>();
-  readonly #icyCache = new Map<number, Uint8Array>();
-  readonly #icyTitleCache = new Map<number, Uint8Array>();
-  #cacheGeneration = -1;
+  #lapStartMs: number;
+  #lapHead = 0;
+  /** The largest single write to a listener that is behind; bounds its memory. */
+  #writeLimit = plainWriteBytes;
+
+  /** Made for the present head, and gone when it moves. */
+  #cachedGeneration = -1;
+  #burst: { entry: ChannelEntry; start: IcyStart } | undefined;
+  #live: ChannelEntry | undefined;
+  readonly #bursts = new WriteCache();
+  readonly #icyBursts = new WriteCache();
+  readonly #icyMoves = new WriteCache();
+  readonly #plain = new WriteCache();
+  readonly #interleaved = new WriteCache();
+  readonly #titled = new WriteCache();
+  readonly #caches = [
+    this.#bursts,
+    this.#icyBursts,
+    this.#icyMoves,
+    this.#plain,
+    this.#interleaved,
+    this.#titled,
+  ];
 
   constructor(
     channel: Channel,
@@ -58,11 +81,13 @@ export class DeliveryWheel {
     this.#slow = slow;
     this.#period = period;
     this.#periodMs = period.minMs;
-    this.#lapStartMs = clock.monotonicMs();
+    this.#tickedMs = clock.monotonicMs();
+    this.#lapStartMs = this.#tickedMs;
+    this.#lapHead = channel.head;
   }
 
   get listenerCount(): number {
-    return this.#listeners.length - this.#left;
+    return this.#queue.size;
   }
 
   get periodMs(): number {
@@ -74,130 +99,134 @@ export class DeliveryWheel {
    * @returns false while the channel has nothing that a listener could start with
    */
   join(listener: Listener): boolean {
-    const entry = this.#channel.burstEntry();
-    if (!entry) return false;
-    this.#renewCaches();
-    const head = this.#channel.head;
+    if (this.#cachedGeneration !== this.#channel.generation) this.#renewCaches();
+    this.#burst ??= this.#findBurst();
+    if (!this.#burst) return false;
+    const { head } = this.#channel;
+    const { entry, start } = this.#burst;
     if (entry.headers) this.#write(listener, entry.headers);
     if (listener.icy) {
-      const start = this.#icy.startNear(entry);
-      // Negative keys keep bursts apart from ranges that begin at the same position.
-      let burst = this.#icyTitleCache.get(-1 - start.gridStart);
-      if (!burst) {
-        burst = this.#icy.join(start, head);
-        this.#icyTitleCache.set(-1 - start.gridStart, burst);
-      }
-      listener.wantsTitle = start.gridStart + this.#icy.metaint >= head;
-      this.#write(listener, burst);
+      listener.wantsTitle = start.firstBlock >= head;
+      const cached = this.#icyBursts.get(start.countFrom);
+      this.#write(listener, cached ?? this.#icyBursts.put(start.countFrom, this.#icy.begin(start, head)));
     } else {
-      this.#write(listener, this.#plain(entry.start, head));
+      this.#write(listener, this.#upToHead(entry));
     }
     listener.position = head;
-    listener.aboard = true;
-    this.#listeners.push(listener);
+    listener.servedMs = this.#clock.monotonicMs();
+    this.#queue.add(listener);
     return true;
   }
 
   /** Forgets a listener whose connection has gone; idempotent. */
   leave(listener: Listener): void {
-    if (!listener.aboard) return;
-    listener.aboard = false;
-    this.#left += 1;
+    this.#queue.remove(listener);
   }
 
   /** Serves those whose turn has come. @param edgeListeners the listeners of all channels of this edge */
   tick(edgeListeners: number): void {
     const nowMs = this.#clock.monotonicMs();
-    const due = this.#dueBy(nowMs);
-    this.#renewCaches();
-    while (this.#cursor < due) {
-      const listener = this.#listeners[this.#cursor]!;
-      this.#cursor += 1;
-      if (listener.aboard) this.#serve(listener, nowMs);
+    if (nowMs - this.#lapStartMs >= this.#periodMs) this.#startLap(nowMs, edgeListeners);
+    if (this.#cachedGeneration !== this.#channel.generation) this.#renewCaches();
+    const { size } = this.#queue;
+    this.#credit = Math.min(size, this.#credit + (size * (nowMs - this.#tickedMs)) / this.#periodMs);
+    this.#tickedMs = nowMs;
+    const dueMs = nowMs - this.#periodMs;
+    for (let left = size; left > 0; left -= 1) {
+      const listener = this.#queue.first;
+      if (!listener || (this.#credit < 1 && listener.servedMs > dueMs)) break;
+      this.#credit = Math.max(0, this.#credit - 1);
+      this.#queue.rotate();
+      listener.servedMs = nowMs;
+      this.#serve(listener, nowMs);
     }
-    if (nowMs - this.#lapStartMs < this.#periodMs) return;
-    this.#startLap(nowMs, edgeListeners);
   }
 
   /** Ends every listener, as the mount has ended or the server goes down. */
   closeAll(reason: ListenerEnd): void {
-    for (const listener of this.#listeners) if (listener.aboard) listener.close(reason);
+    for (const listener of this.#queue) {
+      this.#queue.remove(listener);
+      listener.close(reason);
+    }
   }
 
-  *listeners(): Iterable<Listener> {
-    for (const listener of this.#listeners) if (listener.aboard) yield listener;
-  }
-
-  #dueBy(nowMs: number): number {
-    const share = (nowMs - this.#lapStartMs) / this.#periodMs;
-    return share >= 1 ? this.#lapLength : Math.floor(this.#lapLength * share);
+  listeners(): Iterable<Listener> {
+    return this.#queue;
   }
 
   #startLap(nowMs: number, edgeListeners: number): void {
-    if (this.#left > 0) {
-      this.#listeners = this.#listeners.filter((listener) => listener.aboard);
-      this.#left = 0;
-    }
-    this.#cursor = 0;
-    this.#lapLength = this.#listeners.length;
-    // A late lap starts from now: hurrying after a stall would only pile up writes.
-    const nextStartMs = this.#lapStartMs + this.#periodMs;
-    this.#lapStartMs = nowMs - nextStartMs < this.#periodMs ? nextStartMs : nowMs;
+    const { head } = this.#channel;
+    // What a period brings must fit into one write, or nobody could keep up; twice that, to catch up.
+    const writeLimit = Math.max(plainWriteBytes, 2 * (head - this.#lapHead));
+    if (writeLimit !== this.#writeLimit) this.#cachedGeneration = -1;
+    this.#writeLimit = writeLimit;
+    this.#lapHead = head;
+    this.#lapStartMs = nowMs;
     this.#periodMs = nextPeriodMs(this.#period, this.#periodMs, edgeListeners);
+    this.#queue.shrink();
   }
 
   #serve(listener: Listener, nowMs: number): void {
-    const head = this.#channel.head;
-    if (listener.pendingBytes > 0) {
-      if (listener.stalledSinceMs === 0) listener.stalledSinceMs = nowMs;
-      if (judgeStalled(this.#slow, nowMs - listener.stalledSinceMs) === 'cut') this.#cut(listener);
+    const { pendingBytes } = listener;
+    if (pendingBytes > 0) {
+      if (listener.stalledSinceMs < 0) listener.stalledSinceMs = nowMs;
+      const stalledMs = nowMs - listener.stalledSinceMs;
+      if (judgeStalled(this.#slow, stalledMs, pendingBytes) === 'cut') this.#cut(listener);
       return;
     }
-    listener.stalledSinceMs = 0;
+    listener.stalledSinceMs = -1;
+    const { head, tail } = this.#channel;
     const { position } = listener;
     if (position === head) return;
-    const verdict = judgeLagging(
-      this.#slow,
-      head - position,
-      position >= this.#channel.tail,
-      listener.skipsInRow,
-    );
+    const isHere = position >= tail;
+    const verdict = judgeLagging(this.#slow, head - position, isHere, listener.skipsInRow);
     if (verdict === 'cut') return this.#cut(listener);
-    if (verdict === 'skip') return this.#skip(listener, head);
-    const to = head - position <= catchUpBytes ? head : this.#channel.edgeWithin(position, catchUpBytes);
+    if (verdict === 'skip' && this.#skip(listener, head)) return;
+    if (!isHere) return;
+    const to =
+      head - position <= this.#writeLimit ? head : this.#channel.edgeWithin(position, this.#writeLimit);
     if (to === head) listener.skipsInRow = 0;
     listener.position = to;
-    if (!listener.icy)
-      return this.#write(
-        listener,
-        to === head ? this.#plain(position, to) : this.#channel.slice(position, to),
-      );
-    const withTitle = listener.wantsTitle;
-    if (withTitle && this.#icy.crosses(position, to)) listener.wantsTitle = false;
-    this.#write(
-      listener,
-      to === head ? this.#interleaved(position, to, withTitle) : this.#icy.range(position, to, withTitle),
-    );
+    this.#write(listener, this.#stretch(listener, position, to));
   }
 
-  #skip(listener: Listener, head: number): void {
-    const target = this.#channel.newestSyncEntry();
-    // Nothing to be set down on (a codec whose sync points are rare): wait for one.
-    if (!target || target.start < listener.position) return;
-    const before = this.#channel.entryAt(listener.position)?.headers;
-    if (target.headers && target.headers !== before) this.#write(listener, target.headers);
-    this.#write(
-      listener,
-      listener.icy ? this.#icy.skip(listener.position, target, head) : this.#plain(target.start, head),
-    );
-    listener.position = head;
+  #stretch(listener: Listener, from: number, to: number): Uint8Array {
+    if (!listener.icy || !this.#icy.crosses(from, to)) {
+      return this.#plain.get(from) ?? this.#plain.put(from, this.#channel.slice(from, to));
+    }
+    const { wantsTitle } = listener;
     listener.wantsTitle = false;
+    const cache = wantsTitle ? this.#titled : this.#interleaved;
+    return cache.get(from) ?? cache.put(from, this.#icy.range(from, to, wantsTitle));
+  }
+
+  /** @returns false when there is no later place to be set down on (a codec whose sync points are rare) */
+  #skip(listener: Listener, head: number): boolean {
+    this.#live ??= this.#findLive();
+    const entry = this.#live;
+    if (!entry || entry.start <= listener.position) return false;
+    if (entry.headers && entry.headers !== this.#channel.headersBefore(listener.position))
+      this.#write(listener, entry.headers);
+    if (listener.icy) {
+      const start = this.#icy.moveNear(listener.position, entry);
+      listener.wantsTitle = start.firstBlock >= head;
+      const { countFrom } = start;
+      this.#write(
+        listener,
+        this.#icyMoves.get(countFrom) ?? this.#icyMoves.put(countFrom, this.#icy.begin(start, head)),
+      );
+    } else {
+      this.#write(listener, this.#upToHead(entry));
+    }
+    listener.position = head;
     listener.skipsInRow += 1;
     this.stats.skips += 1;
+    return true;
   }
 
   #cut(listener: Listener): void {
     this.stats.cuts += 1;
+    this.#queue.remove(listener);
     listener.close('too-slow');
   }
 
@@ -208,30 +237,27 @@ export class DeliveryWheel {
     listener.write(data);
   }
 
-  #plain(from: number, head: number): Uint8Array {
-    let data = this.#plainCache.get(from);
-    if (!data) {
-      data = this.#channel.slice(from, head);
-      this.#plainCache.set(from, data);
-    }
-    return data;
+  #findBurst(): { entry: ChannelEntry; start: IcyStart } | undefined {
+    const entry = this.#channel.burstEntry();
+    return entry && { entry, start: this.#icy.startNear(entry) };
   }
 
-  #interleaved(from: number, head: number, withTitle: boolean): Uint8Array {
-    const cache = withTitle ? this.#icyTitleCache : this.#icyCache;
-    let data = cache.get(from);
-    if (!data) {
-      data = this.#icy.range(from, head, withTitle);
-      cache.set(from, data);
-    }
-    return data;
+  /** Where who fell behind is set down: as a new listener, but no further back than it may fall again. */
+  #findLive(): ChannelEntry | undefined {
+    const { burstBytes, burstUs } = this.#channel.limits;
+    const maxBytes = Math.min(burstBytes, plainWriteBytes, this.#slow.maxLagBytes / 2);
+    return this.#channel.startWithin(maxBytes, burstUs);
+  }
+
+  #upToHead(entry: ChannelEntry): Uint8Array {
+    const cached = this.#bursts.get(entry.start);
+    return cached ?? this.#bursts.put(entry.start, this.#channel.slice(entry.start, this.#channel.head));
   }
 
   #renewCaches(): void {
-    if (this.#cacheGeneration === this.#channel.generation) return;
-    this.#cacheGeneration = this.#channel.generation;
-    this.#plainCache.clear();
-    this.#icyCache.clear();
-    this.#icyTitleCache.clear();
+    this.#cachedGeneration = this.#channel.generation;
+    this.#burst = undefined;
+    this.#live = undefined;
+    for (const cache of this.#caches) cache.clear();
   }
 }

@@ -5,7 +5,7 @@
 export type SlowListenerLimits = {
   /** Behind the head by more than this: skipped to live. */
   readonly maxLagBytes: number;
-  /** The connection took nothing at all for this long: cut off. */
+  /** The connection did not take a write of up to {@link plainWriteBytes} for this long: cut off. */
   readonly maxStallMs: number;
   /** Skips in a row, without having caught up, after which the connection is cut off. */
   readonly maxSkips: number;
@@ -13,9 +13,18 @@ export type SlowListenerLimits = {
 
 export type SlowListenerVerdict = 'wait' | 'skip' | 'cut';
 
-/** For a connection that still has bytes of an earlier write to take. */
-export function judgeStalled(limits: SlowListenerLimits, stalledMs: number): 'wait' | 'cut' {
-  return stalledMs >= limits.maxStallMs ? 'cut' : 'wait';
+/** A write of ordinary size. It is seen to be taken only when the kernel has all of it. */
+export const plainWriteBytes = 64 * 1024;
+const maxPatience = 4;
+
+/** For a connection that still has bytes of an earlier write to take; a large burst may take longer. */
+export function judgeStalled(
+  limits: SlowListenerLimits,
+  stalledMs: number,
+  pendingBytes: number,
+): 'wait' | 'cut' {
+  const patience = Math.min(maxPatience, Math.max(1, pendingBytes / plainWriteBytes));
+  return stalledMs >= limits.maxStallMs * patience ? 'cut' : 'wait';
 }
 
 /** For a connection that takes bytes again, `lagBytes` behind the head. */

@@ -64,6 +64,18 @@ const maxStateBytes = 256 * 1024;
 const statuses: readonly MountStatus[] = ['live', 'lingering', 'ended'];
 const textFields = ['path', 'podId', 'contentType', 'sourceIp', 'userAgent', 'protocol'] as const;
 const numberFields = ['epoch', 'revision', 'startedAtMs', 'droppedAtMs', 'lingerMs', 'bytesRead'] as const;
+const infoFields: Readonly<Record<keyof StreamInfo, 'string' | 'number' | 'boolean'>> = {
+  name: 'string',
+  description: 'string',
+  genre: 'string',
+  url: 'string',
+  public: 'boolean',
+  bitrateKbps: 'number',
+  audioInfo: 'string',
+  sampleRateHz: 'number',
+  channels: 'number',
+  subtype: 'string',
+};
 
 /** Reads a state document from the bus or the store; undefined for anything that is none. */
 export function decodeMountState(data: Uint8Array): MountState | undefined {
@@ -89,11 +101,18 @@ function isMountState(value: unknown): value is MountState {
     (codecs as readonly unknown[]).includes(state['codec']) &&
     typeof state['hidden'] === 'boolean' &&
     (state['maxListeners'] === null || Number.isFinite(state['maxListeners'])) &&
-    typeof state['info'] === 'object' &&
-    state['info'] !== null &&
+    isStreamInfo(state['info']) &&
     isNowPlaying(state['nowPlaying']) &&
     Array.isArray(state['history']) &&
     state['history'].every(isNowPlaying)
+  );
+}
+
+function isStreamInfo(value: unknown): value is StreamInfo {
+  if (typeof value !== 'object' || value === null) return false;
+  const info = value as Record<string, unknown>;
+  return Object.entries(infoFields).every(([field, type]) =>
+    [type, 'undefined'].includes(typeof info[field]),
   );
 }
 

@@ -12,9 +12,12 @@ import type { Chunk } from './chunker.ts';
 const nothing = new Uint8Array(0);
 /**
  * Codec headers are repeated this often, out of band, so that whoever catches up from a
- * stretch of the sequence finds them in it.
+ * stretch of the sequence finds them in it: by playing time, and by the clock where the
+ * format does not tell its playing time.
  */
-const repeatHeadersUs = 10_000_000;
+const repeatHeadersMs = 10_000;
+/** A larger chunk (one frame can be: FLAC, a picture of a video) goes out in parts, which every bus takes. */
+export const maxPartBytes = 256 * 1024;
 
 export class AudioPublisher {
   readonly #bus: Pick<Bus, 'publish'>;
@@ -25,7 +28,8 @@ export class AudioPublisher {
   #mediaTimeUs = 0;
   #fenced = false;
   #headers: Uint8Array | undefined;
-  #headersAtUs = 0;
+  #headersMediaUs = 0;
+  #headersMs = 0;
 
   constructor(bus: Pick<Bus, 'publish'>, clock: Clock, subject: string, epoch: number) {
     this.#bus = bus;
@@ -40,16 +44,21 @@ export class AudioPublisher {
   }
 
   chunk(chunk: Chunk): void {
-    if (this.#headers && this.#mediaTimeUs - this.#headersAtUs >= repeatHeadersUs)
-      this.headers(this.#headers, false);
+    this.#repeatHeaders();
     const flags = chunk.syncPoint ? EnvelopeFlag.syncPoint : 0;
-    this.#publish(EnvelopeKind.audio, flags, chunk.data, chunk.durationUs, chunk.frameCount);
+    const { data } = chunk;
+    const first = data.subarray(0, maxPartBytes);
+    this.#publish(EnvelopeKind.audio, flags, first, chunk.durationUs, chunk.frameCount);
     this.#mediaTimeUs += chunk.durationUs;
+    for (let at = maxPartBytes; at < data.byteLength; at += maxPartBytes) {
+      this.#publish(EnvelopeKind.audio, 0, data.subarray(at, at + maxPartBytes), 0, 0);
+    }
   }
 
   headers(data: Uint8Array, inBand: boolean): void {
     this.#headers = data;
-    this.#headersAtUs = this.#mediaTimeUs;
+    this.#headersMediaUs = this.#mediaTimeUs;
+    this.#headersMs = this.#clock.monotonicMs();
     this.#publish(EnvelopeKind.headers, inBand ? EnvelopeFlag.inBand : 0, data, 0, 0);
   }
 
@@ -64,6 +73,13 @@ export class AudioPublisher {
   /** Nothing is published from now on: the mount has another owner. */
   fence(): void {
     this.#fenced = true;
+  }
+
+  #repeatHeaders(): void {
+    if (!this.#headers || this.#headers.byteLength === 0) return;
+    const mediaMs = (this.#mediaTimeUs - this.#headersMediaUs) / 1000;
+    const elapsedMs = this.#clock.monotonicMs() - this.#headersMs;
+    if (mediaMs >= repeatHeadersMs || elapsedMs >= repeatHeadersMs) this.headers(this.#headers, false);
   }
 
   #publish(

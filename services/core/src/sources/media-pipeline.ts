@@ -47,7 +47,8 @@ export class MediaPipeline {
 
   push(bytes: Uint8Array): void {
     if (this.#splitter) return this.#feed(this.#splitter.push(bytes));
-    this.#head = this.#head.byteLength === 0 ? bytes : Buffer.concat([this.#head, bytes]);
+    // A copy, because the caller may read the next bytes into the same memory.
+    this.#head = Buffer.concat([this.#head, bytes]);
     const { codec, certain } = sniffCodec(this.#head.subarray(0, sniffBytes), this.#contentType);
     if (certain || this.#head.byteLength >= sniffBytes) this.#decide(codec);
   }
@@ -82,7 +83,7 @@ export class MediaPipeline {
    * @returns false where the codec has no such place
    */
   writeTitle(title: string, artist: string, serial: number): boolean {
-    if (this.#splitter?.format.codec !== 'ogg-vorbis' || !this.#retitler) return false;
+    if (!this.#retitler?.canRetitle) return false;
     this.#retitler.setTitle({ title, artist }, serial);
     return true;
   }
@@ -97,7 +98,8 @@ export class MediaPipeline {
 
   #feed(events: readonly SplitterEvent[]): void {
     for (const event of events) {
-      if (this.#splitter?.format.codec === 'ogg-vorbis' && this.#retitler) {
+      // It tells by itself what is Vorbis: the splitter's format is ahead of the events.
+      if (this.#retitler) {
         for (const rewritten of this.#retitler.process(event)) this.#pass(rewritten);
       } else {
         this.#pass(event);

@@ -1,7 +1,8 @@
 /**
  * Keeps a source near real time: one that delivers faster than it plays (a file sent at
  * line speed) is read from only as fast as its audio lasts, so that it neither floods
- * the bus nor leaves its listeners behind. Encoders may run ahead by a buffer's worth.
+ * the bus nor leaves its listeners behind. Encoders may run ahead by a buffer's worth, and
+ * their clocks may be a little fast for ever.
  */
 export type PaceLimits = {
   /** Reading stops when the audio is this far ahead of the clock … */
@@ -9,6 +10,9 @@ export type PaceLimits = {
   /** … and goes on when it is no further ahead than this. */
   readonly resumeAheadMs: number;
 };
+
+/** By how much a clock may be fast: sound cards stay below it. */
+const driftAllowance = 0.0005;
 
 export const defaultPaceLimits: PaceLimits = { maxAheadMs: 10_000, resumeAheadMs: 8_000 };
 
@@ -28,7 +32,7 @@ export class SourcePace {
 
   /** How long to stop reading, in milliseconds; 0 to go on. */
   pauseMs(nowMs: number): number {
-    const elapsedMs = nowMs - this.#startMs;
+    const elapsedMs = (nowMs - this.#startMs) * (1 + driftAllowance);
     // A source that fell behind does not earn the right to a longer burst later.
     if (this.#mediaMs < elapsedMs) {
       this.#startMs = nowMs;

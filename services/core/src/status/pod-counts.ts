@@ -42,11 +42,15 @@ const podFields = [
 export function parsePodCounts(document: Json | undefined): PodCounts | undefined {
   if (typeof document !== 'object' || document === null || Array.isArray(document)) return undefined;
   const pod = document as Record<string, unknown>;
-  if (typeof pod['podId'] !== 'string' || !podFields.every((field) => Number.isFinite(pod[field])))
-    return undefined;
-  if (typeof pod['mounts'] !== 'object' || pod['mounts'] === null) return undefined;
-  for (const counts of Object.values(pod['mounts'] as Record<string, Record<string, unknown>>)) {
-    if (!counts || !countFields.every((field) => Number.isFinite(counts[field]))) return undefined;
+  const { podId, mounts } = pod;
+  if (typeof podId !== 'string' || !podFields.every((field) => isCount(pod[field]))) return undefined;
+  if (typeof mounts !== 'object' || mounts === null || Array.isArray(mounts)) return undefined;
+  for (const counts of Object.values(mounts as Record<string, Record<string, unknown> | null>)) {
+    if (!counts || !countFields.every((field) => isCount(counts[field]))) return undefined;
   }
   return document as unknown as PodCounts;
+}
+
+function isCount(value: unknown): boolean {
+  return Number.isFinite(value) && (value as number) >= 0;
 }

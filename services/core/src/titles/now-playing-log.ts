@@ -1,6 +1,7 @@
 /**
  * The titles of one mount: what plays now and what played before. Repeating the current
- * title changes nothing, as panels send the same update over and over.
+ * title changes nothing, as panels send the same update over and over; a new link or
+ * artist for the same title is about the same piece, which goes on.
  */
 import type { NowPlaying } from '../mounts/mount-state.ts';
 
@@ -31,10 +32,11 @@ export class NowPlayingLog {
     const current = this.#current;
     if (next.display === current.display && next.url === current.url && next.artist === current.artist)
       return false;
-    this.#current = next;
-    if (next.display !== '' && next.display !== this.#history[0]?.display) {
-      this.#history = [next, ...this.#history].slice(0, maxHistory);
-    }
+    this.#current = next.display === current.display ? { ...next, sinceMs: current.sinceMs } : next;
+    if (next.display === '') return true;
+    const [latest, ...older] = this.#history;
+    const before = latest && latest.display !== next.display ? [latest, ...older] : older;
+    this.#history = [this.#current, ...before].slice(0, maxHistory);
     return true;
   }
 }

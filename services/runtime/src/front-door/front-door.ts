@@ -53,6 +53,8 @@ const busy = encodeRawResponse({
   headers: [['Retry-After', '10']],
 });
 
+function ignoreError(): void {}
+
 export class FrontDoor {
   readonly stats: FrontDoorStats = { connections: 0, requests: 0, malformed: 0, timedOut: 0 };
   readonly routes: FrontDoorRoutes;
@@ -77,7 +79,8 @@ export class FrontDoor {
   /** TLS is spoken on every port once there is a certificate. */
   useTls(server: TlsServer): void {
     this.#tls = server;
-    server.on('secureConnection', (socket) => this.accept(socket));
+    // The connection has been counted when it came; what comes out of it is the same one.
+    server.on('secureConnection', (socket) => this.#read(socket));
   }
 
   /** Takes a new connection, plain or decrypted. */
@@ -85,18 +88,28 @@ export class FrontDoor {
     this.stats.connections += 1;
     if (this.isFull) return closeWith(socket, busy);
     this.#open += 1;
-    socket.once('close', this.#onClose);
-    // Stays for the socket's life: an error after its owner let go must not end the process.
-    socket.on('error', () => {});
+    socket.on('close', this.#onClose);
     socket.setNoDelay(true);
-    const pending = new PendingConnection(this, socket, () => this.#pending.delete(pending));
-    this.#pending.add(pending);
-    pending.read();
+    this.#read(socket);
+  }
+
+  /** A connection was told what it is, or has gone. */
+  settled(pending: PendingConnection): void {
+    this.#pending.delete(pending);
   }
 
   /** @returns false when there is no certificate to answer with */
   startTls(socket: Socket): boolean {
     return this.#tls?.emit('connection', socket) ?? false;
+  }
+
+  #read(socket: Socket): void {
+    // Stays for the socket's life: an error after its owner let go must not end the process.
+    // No closure here or below: it would keep what it was made beside for as long as the socket.
+    socket.on('error', ignoreError);
+    const pending = new PendingConnection(this, socket);
+    this.#pending.add(pending);
+    pending.read();
   }
 
   /** Ends the connections that have not asked for anything yet. */

@@ -28,7 +28,6 @@ const none = new Uint8Array(0);
 export class PendingConnection {
   readonly #door: FrontDoor;
   readonly #socket: Socket;
-  readonly #onDone: () => void;
   readonly #onData = (data: Uint8Array): void => this.#take(data);
   readonly #onGone = (): void => this.abandon();
   /** Everything read and not yet handed over. */
@@ -37,10 +36,9 @@ export class PendingConnection {
   #parser: RequestHeadParser | undefined;
   #timer: NodeJS.Timeout | undefined;
 
-  constructor(door: FrontDoor, socket: Socket, onDone: () => void) {
+  constructor(door: FrontDoor, socket: Socket) {
     this.#door = door;
     this.#socket = socket;
-    this.#onDone = onDone;
   }
 
   /** Reads until the connection says what it wants. */
@@ -56,7 +54,7 @@ export class PendingConnection {
 
   abandon(): void {
     this.#letGo();
-    this.#onDone();
+    this.#door.settled(this);
     this.#socket.destroy();
   }
 
@@ -89,7 +87,7 @@ export class PendingConnection {
         return this.#handOverShoutcast();
       case 'tls':
         this.#letGo();
-        this.#onDone();
+        this.#door.settled(this);
         this.#socket.unshift(this.#bytes);
         if (!this.#door.startTls(this.#socket)) this.#socket.destroy();
         return;
@@ -121,7 +119,7 @@ export class PendingConnection {
       return this.#refuse(error);
     }
     if (handled === 'next' && !this.#socket.destroyed) return this.#readNext(rest);
-    this.#onDone();
+    this.#door.settled(this);
     if (handled !== 'pass') return;
     this.#socket.unshift(this.#bytes);
     routes.http.emit('connection', this.#socket);
@@ -143,7 +141,7 @@ export class PendingConnection {
 
   #handOverShoutcast(): void {
     this.#letGo();
-    this.#onDone();
+    this.#door.settled(this);
     this.#door.stats.requests += 1;
     const first = takeFirstLine(this.#bytes);
     if (!first) return this.abandon();
@@ -164,7 +162,7 @@ export class PendingConnection {
 
   #refuse(error: unknown): void {
     this.#letGo();
-    this.#onDone();
+    this.#door.settled(this);
     this.#door.stats.malformed += 1;
     const status = error instanceof LegacyStreamError ? error.status : 500;
     const reason = error instanceof LegacyStreamError ? error.message : 'internal error';

@@ -10,10 +10,14 @@
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 
+/** Sockets taken away and not given back. */
+const detached = new WeakSet<Socket>();
+
 type ParsedSocket = Socket & { parser?: { unconsume?(): void; _consumed?: boolean } | null };
 
 export function detachSocket(request: IncomingMessage, response: ServerResponse): Socket {
   const socket = request.socket as ParsedSocket;
+  detached.add(socket);
   response.detachSocket(socket);
   const { parser } = socket;
   if (parser?._consumed) {
@@ -26,4 +30,14 @@ export function detachSocket(request: IncomingMessage, response: ServerResponse)
   socket.setTimeout(0);
   socket.pause();
   return socket;
+}
+
+/** The parser goes on with what had come in one piece with the request: no such request is to be answered. */
+export function isDetached(socket: Socket): boolean {
+  return detached.has(socket);
+}
+
+/** The socket may come to node:http again, as a new connection. */
+export function giveBack(socket: Socket): void {
+  detached.delete(socket);
 }

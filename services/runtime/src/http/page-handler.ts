@@ -2,6 +2,7 @@
  * What node:http hands over: finds who answers, keeps the access log, and gives the socket
  * of a request for a stream, made on a connection that had pages before, to the streams.
  */
+import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '@legacystream/core/clock.ts';
@@ -11,7 +12,7 @@ import type { AccessLog } from '../access-log.ts';
 import { type ClientConnection, canonicalAddress } from '../client-connection.ts';
 import type { Handled } from '../front-door/front-door.ts';
 import type { Log } from '../log.ts';
-import { detachSocket } from './detach-socket.ts';
+import { detachSocket, giveBack, isDetached } from './detach-socket.ts';
 
 export type PageHandlerDeps = {
   readonly log: Log;
@@ -31,6 +32,7 @@ export function createPageHandler(
   deps: PageHandlerDeps,
 ): (request: IncomingMessage, response: ServerResponse) => void {
   return (request, response) => {
+    if (isDetached(request.socket)) return response.detachSocket(request.socket);
     const target = request.url ?? '/';
     if (streamMethods.has(request.method ?? '') && deps.takesStream(target))
       return void handOver(deps, request, response);
@@ -57,10 +59,14 @@ async function handOver(
     protocol: request.httpVersion === '1.1' ? 'HTTP/1.1' : 'HTTP/1.0',
     headers: new Map(Object.entries(request.headers).map(([name, value]) => [name, String(value)])),
   };
+  // A request that came in one piece with the one before waits until that is answered.
+  if (!response.socket) await once(response, 'socket');
   const socket = detachSocket(request, response);
   const client = { socket, ip: canonicalAddress(socket.remoteAddress), rest: new Uint8Array(0) };
   try {
-    if ((await deps.handleStream(head, client)) === 'next') deps.resume(socket);
+    if ((await deps.handleStream(head, client)) !== 'next') return;
+    giveBack(socket);
+    deps.resume(socket);
   } catch (error) {
     deps.log.error('request.failed', { target: head.target, error });
     socket.destroy();
