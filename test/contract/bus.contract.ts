@@ -264,6 +264,21 @@ export function busContract(name: string, createBus: () => Promise<BusUnderTest>
     assert.deepEqual(answers.map(textOf), questions);
   });
 
+  contract(
+    'what a responder published before it answered comes before its answer',
+    async ({ bus, settle }) => {
+      const [subject, news] = [fresh(), fresh()];
+      const seen = collect(bus, news);
+      bus.respond(subject, (data) => {
+        for (let i = 0; i < 3000; i++) bus.publish(news, data);
+        return data;
+      });
+      await settle();
+      await bus.request(subject, bytes('?'), 5000);
+      assert.equal(seen.texts.length, 3000);
+    },
+  );
+
   contract('one responder of several is asked', async ({ bus, settle }) => {
     const subject = fresh();
     let asked = 0;

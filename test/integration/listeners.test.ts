@@ -67,7 +67,10 @@ const framesOf = (body: Buffer) => readCountingFrames(body, countingFormats.mp3A
 async function assertPlays(client: StreamClient, frames = 20): Promise<readonly number[]> {
   const body = await client.receive(frames * countingFormats.mp3At128.frameBytes);
   const { numbers, foreignBytes, zeroBytes } = framesOf(body);
-  assert.deepEqual({ foreignBytes, zeroBytes, gaps: countingGaps(numbers) }, { foreignBytes: 0, zeroBytes: 0, gaps: [] });
+  assert.deepEqual(
+    { foreignBytes, zeroBytes, gaps: countingGaps(numbers) },
+    { foreignBytes: 0, zeroBytes: 0, gaps: [] },
+  );
   assert.ok(numbers.length >= frames);
   return numbers;
 }
@@ -138,11 +141,13 @@ describe('the head of a stream', () => {
 
   test('is the same for HEAD, which is no listener', async () => {
     const before = await metricOf(server, 'legacystream_edge_listener_connections_total');
+    const client = await open('/live.mp3');
+    const { text } = await client.head();
     const head = await ask('/live.mp3', { method: 'HEAD' });
-    assert.equal(head.status, 200);
-    assert.equal(head.headers.get('icy-name'), 'Radio Ünï');
+    assert.equal(head.text.replace(/^Date:.*$/m, ''), text.replace(/^Date:.*$/m, ''));
     assert.equal(head.body, '');
-    assert.equal(await metricOf(server, 'legacystream_edge_listener_connections_total'), before);
+    assert.equal(await metricOf(server, 'legacystream_edge_listener_connections_total'), before + 1);
+    client.close();
   });
 
   for (const range of ['bytes=0-', 'bytes=0-1', 'bytes=1000-']) {
@@ -199,7 +204,7 @@ describe('browsers and scripts', () => {
     const client = StreamClient.send({
       port: server.httpPort,
       path: '/7.xsl',
-      headers: ['Connection: keep-alive', '', 'GET /live.mp3 HTTP/1.1', 'Host: radio.test'],
+      headers: ['Host: a', '', 'GET /live.mp3 HTTP/1.1', 'Host: radio.test'],
     });
     await client.answer();
     const rest = await eventually('the stream after the page', () => {
@@ -220,6 +225,18 @@ describe('browsers and scripts', () => {
     client.close();
   });
 
+  test('a request in one piece with that for a stream is not answered into it', async () => {
+    const client = await open('/');
+    await client.answer();
+    client.request({
+      path: '/live.mp3',
+      headers: ['Host: a', '', 'GET / HTTP/1.1', 'Host: a', '', 'GET /live.mp3 HTTP/1.1', 'Host: a'],
+    });
+    assert.equal((await client.head()).status, 200);
+    await assertPlays(client, 120);
+    client.close();
+  });
+
   test('a listener who leaves is no longer counted', async () => {
     const client = await open('/live.mp3');
     await statusOf(server, '/live.mp3', ({ listeners }) => listeners === 1);
@@ -235,7 +252,15 @@ describe('a mount that is not there', () => {
     await assertPlays(client);
     await source.end();
     await client.raw.closed();
-    const paths = ['/missing.mp3', '/ended.mp3', '/..%2fetc/passwd', '/%2e%2e/x', '/a%00b', '/live.mp3/', '/x.m3u'];
+    const paths = [
+      '/missing.mp3',
+      '/ended.mp3',
+      '/..%2fetc/passwd',
+      '/%2e%2e/x',
+      '/a%00b',
+      '/live.mp3/',
+      '/x.m3u',
+    ];
     const answers = await Promise.all(paths.map((path) => ask(path)));
     for (const [i, answer] of answers.entries()) {
       assert.equal(answer.status, 404, paths[i]);
@@ -251,7 +276,10 @@ describe('a mount that is not there', () => {
 
   test('is in no list while it is hidden, asked for by name or not', async () => {
     const source = await goOnAir('/hidden.mp3');
-    const unknown = { json: (await ask('/status-json.xsl?mount=/none.mp3')).body, line: (await ask('/7.xsl?mount=/none.mp3')).body };
+    const unknown = {
+      json: (await ask('/status-json.xsl?mount=/none.mp3')).body,
+      line: (await ask('/7.xsl?mount=/none.mp3')).body,
+    };
     assert.equal((await ask('/status-json.xsl?mount=/hidden.mp3')).body, unknown.json);
     assert.equal((await ask('/7.xsl?mount=/hidden.mp3')).body, unknown.line);
     for (const path of ['/', '/status-json.xsl']) assert.doesNotMatch((await ask(path)).body, /hidden\.mp3/);
@@ -358,7 +386,9 @@ describe('playlists', () => {
 
   for (const [kind, contentType] of Object.entries(kinds)) {
     test(`.${kind} points to where the listener reached us`, async () => {
-      const { status, headers, body } = await ask(`/live.mp3.${kind}`, { headers: ['Host: radio.example:8123'] });
+      const { status, headers, body } = await ask(`/live.mp3.${kind}`, {
+        headers: ['Host: radio.example:8123'],
+      });
       assert.equal(status, 200);
       assert.equal(headers.get('content-type'), contentType);
       assert.match(body, /http:\/\/radio\.example:8123\/live\.mp3/);
@@ -366,17 +396,22 @@ describe('playlists', () => {
     });
 
     test(`.${kind} says nothing that a stranger put into the Host header`, async () => {
-      for (const host of ['evil.example/"><script>', 'a b', 'x@evil.example', 'évil', 'a:b:c', '"', '']) {
+      const hosts = ['evil.example/"><script>', 'evil .example', 'x@evil.example', 'évil.example'];
+      for (const host of [...hosts, 'evil.example:80:80', '[evil]', 'evil.example/a', 'evil.example:port']) {
         const { body } = await ask(`/live.mp3.${kind}`, { headers: [`Host: ${host}`] });
-        assert.doesNotMatch(body, /evil|script|a b|"/i.test(host) ? /evil|<script|a b\// : /évil|a:b:c/, host);
-        if (!body.startsWith('<html>')) assert.match(body, new RegExp(`http://localhost:${server.httpPort}/live\\.mp3`), host);
+        assert.doesNotMatch(body, /vil/, host);
+        assert.match(body, new RegExp(`http://localhost:${server.httpPort}/live\\.mp3`), host);
       }
     });
   }
 
   test('with PublicUrl they name nothing else', async () => {
     const other = await ServerProcess.start({ set: ['server.publicUrl=https://radio.example/'] });
-    const source = await CountingSource.start({ port: other.httpPort, mount: '/a b.mp3'.replace(' ', '%20'), password: sourcePassword });
+    const source = await CountingSource.start({
+      port: other.httpPort,
+      mount: '/a%20b.mp3',
+      password: sourcePassword,
+    });
     try {
       await statusOf(other, '/a b.mp3');
       for (const kind of Object.keys(kinds)) {

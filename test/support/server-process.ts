@@ -3,12 +3,13 @@
  * for tests that go through sockets. Its log is kept and shown when a test fails.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
-import { mkdtemp, rm, writeFile } from 'node:fs/promises';
+import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
-const command = fileURLToPath(new URL('../../services/cli/bin/legacystream.mjs', import.meta.url));
+/** The `legacystream` command, to be run with this Node. */
+export const serverCommand = fileURLToPath(new URL('../../services/cli/bin/legacystream.mjs', import.meta.url));
 const startTimeoutMs = 20_000;
 const stopTimeoutMs = 10_000;
 
@@ -24,6 +25,10 @@ export type ServerOptions = {
   readonly set?: readonly string[];
   readonly args?: readonly string[];
   readonly env?: Readonly<Record<string, string>>;
+  /** The server makes its own. */
+  readonly withoutPasswords?: boolean;
+  /** Runs it as another user, as only root may. */
+  readonly uid?: number;
 };
 
 export class ServerProcess {
@@ -32,6 +37,8 @@ export class ServerProcess {
   readonly lines: LogLine[] = [];
   httpPort = 0;
   shoutcastPort = 0;
+  /** 0 without TLS. */
+  httpsPort = 0;
   telemetryPort = 0;
   /** Everything that the process printed. */
   output = '';
@@ -45,21 +52,21 @@ export class ServerProcess {
   static async start(options: ServerOptions = {}): Promise<ServerProcess> {
     const folder = await mkdtemp(join(tmpdir(), 'legacystream-test-'));
     const ini = join(folder, 'server.ini');
-    await writeFile(
-      ini,
-      `[Auth]\nSourcePassword=${sourcePassword}\nAdminPassword=${adminPassword}\n${options.ini ?? ''}\n`,
-    );
+    const passwords = `[Auth]\nSourcePassword=${sourcePassword}\nAdminPassword=${adminPassword}\n`;
+    await writeFile(ini, `${options.withoutPasswords ? '' : passwords}${options.ini ?? ''}\n`);
+    if (options.uid !== undefined) await chmod(folder, 0o755);
     const settings = [
       'server.httpPort=0',
       'telemetry.port=0',
       'server.bindAddress=127.0.0.1',
       `server.dataDir=${folder}/data`,
     ];
-    const args = [command, 'standalone', '--config', ini, ...(options.args ?? [])];
+    const args = [serverCommand, 'standalone', '--config', ini, ...(options.args ?? [])];
     for (const setting of [...settings, ...(options.set ?? [])]) args.push('--set', setting);
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
+      ...(options.uid !== undefined && { uid: options.uid }),
     });
     // Every wait for a log line also waits for the end of the process.
     child.setMaxListeners(0);
@@ -68,6 +75,7 @@ export class ServerProcess {
     const started = await server.waitFor('server.started', startTimeoutMs);
     server.httpPort = Number(started['httpPort']);
     server.shoutcastPort = Number(started['shoutcastPort']);
+    server.httpsPort = Number(started['httpsPort'] ?? 0);
     server.telemetryPort = Number(started['telemetryPort']);
     return server;
   }

@@ -124,6 +124,7 @@ export class MemoryBus implements Bus {
         }
         try {
           const answer = await responder(data, subject);
+          await this.#deliverUntil(this.#order);
           if (settle()) resolve(answer);
         } catch (cause) {
           this.#reportHandlerError(cause, subject);
@@ -183,6 +184,13 @@ export class MemoryBus implements Bus {
       this.#queueHead = 0;
     }
     this.#scheduleDrain();
+  }
+
+  /** Settles when everything published before `order` has been delivered. */
+  async #deliverUntil(order: number): Promise<void> {
+    while ((this.#queue[this.#queueHead]?.order ?? order) < order) {
+      await new Promise((resolve) => setImmediate(resolve));
+    }
   }
 
   readonly #deliver = (subscriber: Subscriber, message: Queued): void => {

@@ -10,6 +10,9 @@ import { parseQuery, type RawValue, splitTarget, textOf } from '@legacystream/co
 import type { Credentials } from '@legacystream/runtime/access.ts';
 import { canonicalAddress } from '@legacystream/runtime/client-connection.ts';
 
+/** More than this of a refused body is not waited for. */
+const maxRestBytes = 1024 * 1024;
+
 export class AdminRequest {
   readonly method: string;
   readonly path: string;
@@ -30,14 +33,25 @@ export class AdminRequest {
     this.#parameters = new Map([...parseQuery(body), ...parseQuery(rawQuery)]);
   }
 
-  /** @throws LegacyStreamError LS_BODY_TOO_LARGE */
+  /** @throws LegacyStreamError LS_BODY_TOO_LARGE, LS_CLOSED when the client went away */
   static async read(request: IncomingMessage, maxBodyBytes: number): Promise<AdminRequest> {
     const parts: Buffer[] = [];
     let bytes = 0;
-    for await (const part of request as AsyncIterable<Buffer>) {
-      bytes += part.byteLength;
-      if (bytes > maxBodyBytes) throw new LegacyStreamError('LS_BODY_TOO_LARGE', 'request body is too large');
-      parts.push(part);
+    try {
+      // Destroying the request, which is the default, would take the answer with it.
+      for await (const part of request.iterator({ destroyOnReturn: false }) as AsyncIterable<Buffer>) {
+        bytes += part.byteLength;
+        if (bytes > maxBodyBytes) {
+          throw new LegacyStreamError('LS_BODY_TOO_LARGE', 'request body is too large');
+        }
+        parts.push(part);
+      }
+    } catch (cause) {
+      if (!(cause instanceof LegacyStreamError)) {
+        throw new LegacyStreamError('LS_CLOSED', 'client went away', { cause });
+      }
+      throwAwayRest(request);
+      throw cause;
     }
     return new AdminRequest(request, Buffer.concat(parts));
   }
@@ -62,4 +76,14 @@ export class AdminRequest {
       return '';
     }
   }
+}
+
+/** Reads past a body that is too large, so that the client sees the answer instead of a reset. */
+function throwAwayRest(request: IncomingMessage): void {
+  let bytes = 0;
+  request.on('error', () => {});
+  request.on('data', (part: Buffer) => {
+    bytes += part.byteLength;
+    if (bytes > maxRestBytes) request.destroy();
+  });
 }

@@ -17,6 +17,7 @@ import {
   renderResponse,
   renderStats,
   renderStreamList,
+  renderUpdateMetadata,
 } from '@legacystream/core/status/admin-xml.ts';
 import type { Access, Verdict } from '@legacystream/runtime/access.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
@@ -70,6 +71,7 @@ export class IcecastAdmin {
       ['listclients', (_, mount) => this.#listClients(mount)],
       ['killclient', (request, mount) => this.#killClient(request, mount)],
       ['killsource', (_, mount) => this.#killSource(mount)],
+      ['updatemetadata', (_, mount) => this.#updateMetadata(mount)],
     ]);
     this.#serverCommands = new Map<string, Command>([
       ['stats', stats],
@@ -173,6 +175,12 @@ export class IcecastAdmin {
     const reply = await this.#deps.control.askOwner(mount, { op: 'kill' });
     if (!reply) throw new AdminRefusal(400, 'Source is not available');
     return xml(renderResponse('Source Removed', 1));
+  }
+
+  /** In Icecast the page from which a title is set by hand; it changes nothing itself. */
+  async #updateMetadata(mount: string): Promise<Answer> {
+    await this.#mustExist(mount);
+    return xml(renderUpdateMetadata(mount));
   }
 
   async #mustExist(mount: string): Promise<void> {

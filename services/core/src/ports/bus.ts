@@ -19,6 +19,7 @@
  *  - `request` asks one responder of the subject; it rejects with LS_BUS_NO_RESPONDER when
  *    nobody answers for the subject, LS_BUS_RESPONDER_FAILED when the responder throws or
  *    rejects (counted like a handler that throws), LS_BUS_TIMEOUT when the answer is late.
+ *    What a responder published before it answered reaches the asker before the answer.
  *  - After `close` nothing is delivered: `publish` drops and counts, `subscribe` and `respond`
  *    give inert subscriptions, `history` is empty, `request` rejects with LS_CLOSED, and so
  *    does every request that waits. `close` is idempotent.

@@ -49,6 +49,11 @@ export function bodyFramingOf(head: RequestHead): BodyFraming {
   return length === 0 && isSourceRequest(head) ? 'endless' : { length };
 }
 
+/** Whether something follows the head that is no request of its own, wanted or not. */
+export function hasBody(headers: ReadonlyMap<string, string>): boolean {
+  return headers.has('transfer-encoding') || !/^0*$/.test(headers.get('content-length') ?? '');
+}
+
 export function createBodyDecoder(framing: BodyFraming): BodyDecoder {
   if (framing === 'chunked') return new ChunkedDecoder();
   if (framing === 'endless') return new EndlessDecoder();

@@ -4,6 +4,7 @@
  */
 import type { Socket } from 'node:net';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
+import { hasBody } from '@legacystream/core/protocols/body-decoder.ts';
 import { detectDialect } from '@legacystream/core/protocols/dialect.ts';
 import { takeFirstLine } from '@legacystream/core/protocols/first-line.ts';
 import { type RequestHead, RequestHeadParser } from '@legacystream/core/protocols/request-head.ts';
@@ -11,6 +12,7 @@ import { isSourceRequest } from '@legacystream/core/protocols/source-request.ts'
 import { canonicalAddress, closeWith } from '../client-connection.ts';
 import { encodeRawResponse } from '../http/raw-response.ts';
 import type { FrontDoor, Handled } from './front-door.ts';
+import { respellHead } from './respell-head.ts';
 
 /** What libshout and browsers learn of the server as a whole. */
 export const optionsAnswer = encodeRawResponse({
@@ -118,10 +120,14 @@ export class PendingConnection {
     } catch (error) {
       return this.#refuse(error);
     }
-    if (handled === 'next' && !this.#socket.destroyed) return this.#readNext(rest);
+    if (handled === 'next' && !this.#socket.destroyed) {
+      // A body that nobody asked for must not be read as the next request.
+      if (!hasBody(head.headers)) return this.#readNext(rest);
+      closeWith(this.#socket, '');
+    }
     this.#door.settled(this);
     if (handled !== 'pass') return;
-    this.#socket.unshift(this.#bytes);
+    this.#socket.unshift(respellHead(this.#bytes, this.#bytes.byteLength - rest.byteLength, head));
     routes.http.emit('connection', this.#socket);
     this.#socket.resume();
   }

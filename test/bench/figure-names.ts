@@ -1,0 +1,47 @@
+/** How figures are called in tables; the names in the JSON are the keys. */
+export type FigureName = { readonly label: string; readonly unit: string; readonly scale?: number };
+
+const kib = { unit: 'KiB', scale: 1 / 1_024 };
+const mib = { unit: 'MiB', scale: 1 / 1_024 ** 2 };
+
+export const figureNames: Readonly<Record<string, FigureName>> = {
+  cpuUsPerListenerSecond: { label: 'CPU per listener-second', unit: 'µs' },
+  calmCpuUsPerListenerSecond: { label: 'the same without slow ones', unit: 'µs' },
+  coreShare: { label: 'share of a core', unit: '%', scale: 100 },
+  stormCoreShare: { label: 'share of a core', unit: '%', scale: 100 },
+  bytesPerListenerSecond: { label: 'received per listener-second', unit: 'bytes' },
+  rssBytesPerListener: { label: 'memory per listener', ...kib },
+  rssBytesPerIcyListener: { label: 'memory per listener with titles', ...kib },
+  rssBytesOneMount: { label: 'memory for one mount', ...mib },
+  rssBytesMountsOnAir: { label: 'memory for all idle mounts: their encoders', ...mib },
+  rssBytesMountsHeard: { label: 'the same: growth while each has a listener', ...mib },
+  rssBytesMountsIdle: { label: 'the same: growth that is left after them', ...mib },
+  soakBytesPerMinute: { label: 'growth of memory a minute', ...kib },
+  gapP99Ms: { label: 'longest silence of a listener, p99', unit: 'ms' },
+  gapMaxMs: { label: 'longest silence of any listener', unit: 'ms' },
+  calmGapMaxMs: { label: 'longest silence before', unit: 'ms' },
+  stormGapP50Ms: { label: 'longest silence while they come, median listener', unit: 'ms' },
+  stormGapMaxMs: { label: 'longest silence while they come', unit: 'ms' },
+  leaveGapMaxMs: { label: 'longest silence when they leave', unit: 'ms' },
+  periodMs: { label: 'delivery period', unit: 'ms' },
+  clientDelayMaxMs: { label: 'longest delay of the client itself', unit: 'ms' },
+  refused: { label: 'refused', unit: '' },
+  timedOut: { label: 'without an answer', unit: '' },
+  onAir: { label: 'on air', unit: '' },
+  firstByteP50Ms: { label: 'first byte of audio, median', unit: 'ms' },
+  firstByteP99Ms: { label: 'first byte of audio, p99', unit: 'ms' },
+  firstByteMaxMs: { label: 'first byte of audio, slowest', unit: 'ms' },
+  addedP50Ms: { label: 'added latency, median', unit: 'ms' },
+  addedP99Ms: { label: 'added latency, p99', unit: 'ms' },
+  addedMaxMs: { label: 'added latency, largest', unit: 'ms' },
+  framesTimed: { label: 'frames timed', unit: '' },
+  cpuUsPerSourceSecond: { label: 'CPU per encoder-second', unit: 'µs' },
+  rssBytesPerSource: { label: 'memory per encoder', ...kib },
+  sourcesOnAir: { label: 'encoders on air', unit: '' },
+  unsentBytes: { label: 'bytes that encoders could not send', unit: '' },
+  rssGrowthBytesPerSlow: { label: 'memory per slow listener', ...kib },
+  slowListeners: { label: 'slow listeners', unit: '' },
+  slowDropped: { label: 'slow listeners cut off', unit: '' },
+  skips: { label: 'moves to live', unit: '' },
+  cuts: { label: 'cuts', unit: '' },
+};

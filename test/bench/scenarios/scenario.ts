@@ -1,0 +1,13 @@
+/** A scenario: what it measures, with which numbers unless told otherwise, and what it must reach. */
+import type { BenchContext, BenchOptions } from '../bench-context.ts';
+import type { Budget, Measured, ScenarioResult } from '../result.ts';
+
+export type Scenario = {
+  readonly name: string;
+  readonly summary: string;
+  readonly defaults: Partial<BenchOptions>;
+  /** The figure whose ratio is the result's. */
+  readonly headline: string;
+  measure(bench: BenchContext): Promise<Measured>;
+  budgets(result: Omit<ScenarioResult, 'budgets'>): readonly Budget[];
+};
