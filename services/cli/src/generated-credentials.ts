@@ -14,6 +14,8 @@ export type GeneratedCredentials = {
   readonly used: readonly ('sourcePassword' | 'adminPassword')[];
   /** Made by this very start: they are shown once. */
   readonly isNew: boolean;
+  /** They are in the file at `path`; else they are lost with the process. */
+  readonly isKept: boolean;
   readonly path: string;
 };
 
@@ -36,18 +38,22 @@ export async function generateCredentials(
 ): Promise<GeneratedCredentials> {
   const path = join(settings.server.dataDir, 'credentials.json');
   const used = (['sourcePassword', 'adminPassword'] as const).filter((name) => settings.auth[name] === '');
-  if (used.length === 0) return { settings, used, isNew: false, path };
+  if (used.length === 0) return { settings, used, isNew: false, isKept: false, path };
   const create = () => JSON.stringify({ sourcePassword: makePassword(), adminPassword: makePassword() });
   const { value, origin } = await loadOrCreate({ path, create, warn });
-  let stored = readCredentials(value);
-  if (!stored) {
-    warn(`${path} does not hold credentials; new ones are used until the next start`);
-    stored = JSON.parse(create()) as Credentials;
-  }
+  const stored = readCredentials(value);
+  if (!stored) warn(`${path} does not hold credentials; new ones are used until the next start`);
+  const credentials = stored ?? (JSON.parse(create()) as Credentials);
   const auth = { ...settings.auth };
-  for (const name of used) auth[name] = stored[name];
+  for (const name of used) auth[name] = credentials[name];
   // Mounts inherit what they were not given; the merge reads it from here.
-  return { settings: { ...settings, auth }, used, isNew: origin !== 'file', path };
+  return {
+    settings: { ...settings, auth },
+    used,
+    isNew: origin !== 'file' || !stored,
+    isKept: origin !== 'memory' && stored !== undefined,
+    path,
+  };
 }
 
 type Credentials = { sourcePassword: string; adminPassword: string };

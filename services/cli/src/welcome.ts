@@ -19,10 +19,14 @@ export function renderWelcome({ settings, credentials, port, demoPath }: Welcome
     `  Admin:        ${base}/admin/stats   user ${adminUser}, ${passwordHint('adminPassword', credentials)}`,
   );
   lines.push('', '  Go on air:', '', `    ${ffmpegLine(sourceUser, sourceWord(credentials), port)}`, '');
-  if (demoPath || credentials.used.length > 0) {
-    lines.push(`  Your passwords are kept in ${credentials.path}, readable by you alone.`, '');
-  }
+  if (credentials.used.length > 0) lines.push(`  ${whereKept(credentials)}`, '');
   return `${lines.join('\n')}\n`;
+}
+
+function whereKept({ isKept, path }: GeneratedCredentials): string {
+  return isKept
+    ? `Your passwords are kept in ${path}, readable by you alone.`
+    : 'Your passwords could not be kept: they change with the next start.';
 }
 
 function passwordHint(

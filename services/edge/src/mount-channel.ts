@@ -55,6 +55,7 @@ export class MountChannel {
   readonly #clock: Clock;
   readonly #channel: Channel;
   readonly #gate = new SequenceGate();
+  #prompt: Timer | undefined;
   readonly #subscription: Subscription;
   readonly #needsHeaders: boolean;
   #hasHeaders = false;
@@ -113,6 +114,7 @@ export class MountChannel {
   close(): void {
     this.#subscription.unsubscribe();
     this.#historyDeadline.cancel();
+    this.#prompt?.cancel();
     this.#wake();
   }
 
@@ -194,6 +196,13 @@ export class MountChannel {
     const durationUs = this.#durationOf(message);
     this.#channel.append(message.payload, durationUs, (message.flags & EnvelopeFlag.syncPoint) !== 0);
     if (this.#waiting.size > 0 && this.joinable) this.#wake();
+    if (this.wheel.isPrompt) this.#prompt ??= this.#clock.after(0, () => this.#serveAll());
+  }
+
+  /** What came in one go is written in one go. */
+  #serveAll(): void {
+    this.#prompt = undefined;
+    if (this.wheel.isPrompt) this.wheel.serveAll();
   }
 
   /** Where the format never tells its playing time, the time of arrival at the source's pod stands for it. */

@@ -61,8 +61,10 @@ export class HttpSourceHandler {
           socket.write(encodeRawResponse({ ...unauthorized, keepAlive: true }));
           return 'next';
         }
-        if (head.headers.has('authorization'))
+        if (head.headers.has('authorization')) {
+          this.#registry.countRefusal('LS_AUTH_REQUIRED');
           this.#log.warn('source.refused', { mount: path, ip, reason: 'bad credentials' });
+        }
         closeWith(socket, encodeRawResponse(unauthorized));
         return 'taken';
       }
@@ -86,18 +88,18 @@ export class HttpSourceHandler {
     const isPut = request.method !== 'SOURCE';
     // A client that expects 100 is told the outcome when its body ends; others wait for 200 before they send.
     const source = new SocketSource(socket, createBodyDecoder(framing), isPut && expects ? sourceDone : '');
-    const session = await this.#registry.open(
-      claim,
-      {
-        path,
-        protocol: request.method,
-        contentType: request.contentType,
-        info: request.info,
-        ip: client.ip,
-        userAgent: request.userAgent,
-      },
-      source,
-    );
+    const description = {
+      path,
+      protocol: request.method,
+      contentType: request.contentType,
+      info: request.info,
+      ip: client.ip,
+      userAgent: request.userAgent,
+    };
+    const session = await this.#registry.open(claim, description, source).catch(async (error: unknown) => {
+      await claim.release();
+      throw error;
+    });
     if (expects) socket.write(isPut ? sourceContinue : sourceContinue + sourceAccepted);
     else socket.write(sourceAccepted);
     source.attach(session, client.rest);
@@ -107,6 +109,7 @@ export class HttpSourceHandler {
     const known = error instanceof LegacyStreamError;
     const status = known ? error.status : 500;
     const reason = known ? error.message : 'internal error';
+    if (known) this.#registry.countRefusal(error.code);
     this.#log.warn('source.refused', {
       target: head.target,
       ip: client.ip,

@@ -12,6 +12,12 @@ export function registerIngestMetrics(metrics: Metrics, registry: SourceRegistry
     [],
     () => [{ value: registry.opened }],
   );
+  metrics.registerCounter(
+    'legacystream_ingest_sources_refused_total',
+    'Sources that were not let in, by error code.',
+    ['code'],
+    () => [...registry.refusals].map(([code, value]) => ({ labels: { code }, value })),
+  );
   metrics.registerGauge(
     'legacystream_ingest_received_bytes',
     'Bytes received in the running session.',

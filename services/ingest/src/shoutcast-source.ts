@@ -5,7 +5,7 @@
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
 import { parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
 import { EndlessDecoder } from '@legacystream/core/protocols/body-decoder.ts';
-import { parseShoutcastPassword } from '@legacystream/core/protocols/credentials.ts';
+import { isShoutcastPoke, parseShoutcastPassword } from '@legacystream/core/protocols/credentials.ts';
 import { IcyHeaderParser } from '@legacystream/core/protocols/icy-header-parser.ts';
 import { streamInfoOf } from '@legacystream/core/protocols/stream-info.ts';
 import type { Access } from '@legacystream/runtime/access.ts';
@@ -37,7 +37,10 @@ export class ShoutcastSourceHandler {
   async handle(line: string, client: ClientConnection): Promise<void> {
     const login = parseShoutcastPassword(line);
     // libshout's poke and everything else that is no login: an answer without the letters OK.
-    if (!login) return closeWith(client.socket, refused);
+    if (!login) {
+      if (!isShoutcastPoke(line)) this.#registry.countRefusal('LS_AUTH_REQUIRED');
+      return closeWith(client.socket, refused);
+    }
     let claim: MountClaim | undefined;
     try {
       const path = login.mount
@@ -45,7 +48,10 @@ export class ShoutcastSourceHandler {
         : shoutcastMountPath(this.#settings, login.sid ?? 1);
       const verdict = await this.#access.sourcePassword(path, login.password, client.ip);
       if (!verdict.granted) {
-        this.#log.warn('source.refused', { mount: path, ip: client.ip, reason: 'bad credentials' });
+        const isLimited = verdict.retryAfterMs > 0;
+        this.#registry.countRefusal(isLimited ? 'LS_AUTH_RATE_LIMITED' : 'LS_AUTH_REQUIRED');
+        const reason = isLimited ? 'too many failed logins' : 'bad credentials';
+        this.#log.warn('source.refused', { mount: path, ip: client.ip, reason });
         return closeWith(client.socket, refused);
       }
       claim = await this.#registry.claim(path);
@@ -68,6 +74,7 @@ export class ShoutcastSourceHandler {
     } catch (error) {
       await claim?.release();
       const reason = error instanceof LegacyStreamError ? error.message : 'internal error';
+      if (error instanceof LegacyStreamError) this.#registry.countRefusal(error.code);
       this.#log.warn('source.refused', {
         ip: client.ip,
         reason,

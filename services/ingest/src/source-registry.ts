@@ -2,7 +2,7 @@
  * The source sessions of this pod: opens them on claimed mounts, counts them against the
  * limit, and ends them all when the pod goes.
  */
-import { LegacyStreamError } from '@legacystream/core/errors.ts';
+import { type ErrorCode, LegacyStreamError } from '@legacystream/core/errors.ts';
 import { isReservedPath, mountIdOf } from '@legacystream/core/mounts/mount-path.ts';
 import type { MountState } from '@legacystream/core/mounts/mount-state.ts';
 import { mountSettingsFor } from '@legacystream/runtime/config/mount-settings.ts';
@@ -14,6 +14,8 @@ import { type SessionDeps, type SourceConnection, type SourceEnd, SourceSession 
 export class SourceRegistry {
   /** Sessions opened since the start. */
   opened = 0;
+  /** Sources that were not let in, by the code of the reason. */
+  readonly refusals = new Map<ErrorCode, number>();
   readonly #deps: SessionDeps;
   readonly #settings: Settings;
   readonly #sessions = new Set<SourceSession>();
@@ -46,6 +48,10 @@ export class SourceRegistry {
     } finally {
       this.#opening -= 1;
     }
+  }
+
+  countRefusal(code: ErrorCode): void {
+    this.refusals.set(code, (this.refusals.get(code) ?? 0) + 1);
   }
 
   /** Puts a source with a claimed mount on air. */

@@ -143,6 +143,7 @@ export class SourceSession implements ClaimHolder {
     const nowMs = this.#deps.clock.monotonicMs();
     this.#lastDataMs = nowMs;
     this.#bytesRead += bytes.byteLength;
+    this.#pace.addBytes(bytes.byteLength);
     this.#pipeline.push(bytes);
     this.#flush ??= this.#deps.clock.after(flushAfterMs, () => {
       this.#flush = undefined;

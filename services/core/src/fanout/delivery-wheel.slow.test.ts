@@ -268,3 +268,31 @@ test('one who is moved over a change of headers is sent the new ones, and only t
   assert.ok(!skip().includes(two));
   assert.equal(stage.wheel.stats.skips, 3);
 });
+
+test('those who catch up from one place lose nothing when the bound of a write changes between them', () => {
+  for (let phase = 0; phase < 16; phase += 1) {
+    const stage = new WheelStage({
+      period: { minMs: 200, maxMs: 200 },
+      slow: { maxLagBytes: 1e7 },
+      limits: { ringUs: 600e6 },
+    });
+    stage.run(3000);
+    const listeners = [stage.join(), stage.join()];
+    for (const listener of listeners) listener.frozen = true;
+    stage.feed(1);
+    stage.idle(1000);
+    for (let i = 0; i < 500; i += 1) stage.feed(10);
+    stage.idle(1000);
+    for (let i = 0; i < 50; i += 1) stage.feed(10);
+    stage.idle(phase * stage.tickMs);
+    for (const listener of listeners) {
+      listener.frozen = false;
+      listener.drain();
+    }
+    stage.idle(8000);
+    for (const listener of listeners) {
+      const { lost, doubled, tornBytes, last } = readCountingFrames(listener.received);
+      assert.deepEqual([lost, doubled, tornBytes, last], [0, 0, 0, stage.next - 1], `phase ${phase}`);
+    }
+  }
+});

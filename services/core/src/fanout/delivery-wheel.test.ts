@@ -200,3 +200,37 @@ test('closing ends everybody once and nobody is served after', () => {
   stage.run(1000);
   assert.equal(stage.wheel.stats.writes, writes);
 });
+
+test('those who stay are served in time when all who were served just now leave', () => {
+  const stage = new WheelStage({ period: { minMs: 400, maxMs: 400 } });
+  stage.feed(4);
+  const latestMs = new Map<RecordingListener, number>();
+  for (let i = 0; i < 200; i += 1) {
+    const listener = stage.join(false, false);
+    listener.onWrite = () => latestMs.set(listener, stage.clock.monotonicMs());
+  }
+  stage.run(2000, 1);
+  for (let round = 0; round < 6; round += 1) {
+    const byTurn = [...latestMs].sort(([, a], [, b]) => b - a);
+    for (const [listener] of byTurn.slice(0, byTurn.length / 2)) {
+      stage.wheel.leave(listener);
+      latestMs.delete(listener);
+    }
+    for (let tick = 0; tick < 30; tick += 1) {
+      stage.feed(1);
+      stage.idle(stage.tickMs);
+      const waitedMs = stage.clock.monotonicMs() - Math.min(...latestMs.values());
+      assert.ok(waitedMs <= 400 + stage.tickMs, `${waitedMs} ms without a turn`);
+    }
+  }
+});
+
+test('a crowd that has left leaves no seats behind', () => {
+  const stage = new WheelStage();
+  stage.feed(4);
+  const crowd = Array.from({ length: 3000 }, () => stage.join(false, false));
+  stage.run(1000);
+  for (const listener of crowd.slice(1)) stage.wheel.leave(listener);
+  stage.run(2000);
+  assert.ok(crowd[0]!.seat < 64);
+});

@@ -142,8 +142,24 @@ export class DeliveryWheel {
     }
   }
 
-  /** Ends every listener, as the mount has ended or the server goes down. */
+  /** While few listen, nobody need wait for a turn: {@link serveAll} serves what has just come. */
+  get isPrompt(): boolean {
+    return this.#queue.size > 0 && this.#periodMs <= this.#period.minMs;
+  }
+
+  /** Serves everybody at once. */
+  serveAll(): void {
+    const nowMs = this.#clock.monotonicMs();
+    if (this.#cachedGeneration !== this.#channel.generation) this.#renewCaches();
+    for (const listener of this.#queue) {
+      listener.servedMs = nowMs;
+      this.#serve(listener, nowMs);
+    }
+  }
+
+  /** Ends every listener, as the mount has ended or the server goes down; each still gets what there is for it. */
   closeAll(reason: ListenerEnd): void {
+    this.serveAll();
     for (const listener of this.#queue) {
       this.#queue.remove(listener);
       listener.close(reason);

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CountingReader } from '../../../../test/fixtures/counting-frames.ts';
+import { CountingReader, countingFrameBytes } from '../../../../test/fixtures/counting-frames.ts';
 import { judgeIcy } from '../../../../test/fixtures/heard-icy.ts';
 import { IcyDecoder } from '../../../../test/fixtures/icy-decoder.ts';
 import type { RecordingListener } from '../../../../test/fixtures/recording-listener.ts';
@@ -176,24 +176,46 @@ test('a slow listener far behind is told of a title whose change has left the ri
   judgeIcy(stage, listener);
 });
 
-test('one who is moved to live gets less zeroes than a decoder bears', () => {
-  const stage = new WheelStage({ slow: { maxLagBytes: 150_000, maxSkips: 1000 } });
-  stage.run(6000);
-  const listener = stage.join(true);
-  for (let i = 0; i < 30; i += 1) {
-    listener.frozen = true;
-    stage.run(10_000 + i * 100);
-    listener.frozen = false;
-    listener.drain();
-    stage.run(3000);
+for (const metaint of [16_000, 100_000]) {
+  test(`one who is moved to live gets less zeroes than a decoder bears, at an interval of ${metaint}`, () => {
+    const stage = new WheelStage({ metaint, slow: { maxLagBytes: 150_000, maxSkips: 1000 } });
+    stage.run(6000);
+    const listener = stage.join(true);
+    for (let i = 0; i < 30; i += 1) {
+      listener.frozen = true;
+      stage.run(10_000 + i * 100);
+      listener.frozen = false;
+      listener.drain();
+      stage.run(3000);
+    }
+    const audio = new CountingReader();
+    const decoder = new IcyDecoder(stage.icy.metaint, (bytes) => audio.push(bytes));
+    decoder.push(listener.received);
+    assert.equal(stage.wheel.stats.skips, 30);
+    assert.equal(audio.gaps.length, 30);
+    for (const [i, { number, at }] of audio.frames.entries()) {
+      const next = audio.frames[i + 1];
+      const zeroes = next ? next.at - at - countingFrameBytes(number) : 0;
+      assert.ok(zeroes < 1024, `${zeroes} zeroes on end`);
+    }
+    judgeIcy(stage, listener);
+  });
+}
+
+test('with frames larger than a decoder bears to miss, a move goes where enough of one is left', () => {
+  const frameBytes = 1440;
+  const channel = new Channel({ ringUs: 600e6, ringBytes: 1e7, burstUs: 60e6, burstBytes: 65_536 });
+  const icy = new IcyStream(channel, 16_000, () => frameBytes);
+  for (let i = 0; i < 200; i += 1) channel.append(Buffer.alloc(4 * frameBytes, 1), 100_000, true);
+  const entry = channel.burstEntry()!;
+  for (let i = 0; i < 100; i += 1) {
+    const from = i * 4 * frameBytes;
+    const { countFrom, audioFrom } = icy.moveNear(from, entry);
+    assert.equal((countFrom - from) % 16_000, 0);
+    assert.ok(countFrom >= entry.start && countFrom < channel.head);
+    assert.equal(audioFrom % frameBytes, 0);
+    assert.ok(audioFrom >= countFrom && audioFrom - countFrom <= 1000, `${audioFrom - countFrom} zeroes`);
   }
-  const audio = new CountingReader();
-  const decoder = new IcyDecoder(stage.icy.metaint, (bytes) => audio.push(bytes));
-  decoder.push(listener.received);
-  assert.equal(stage.wheel.stats.skips, 30);
-  assert.equal(audio.gaps.length, 30);
-  assert.ok(audio.longestZeroRun < 1024, `${audio.longestZeroRun} zeroes on end`);
-  judgeIcy(stage, listener);
 });
 
 test('a burst keeps three quarters of its length on the grid, and its zeroes stay below one interval', () => {

@@ -1,7 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { bodyFramingOf, createBodyDecoder, EndlessDecoder, LengthDecoder } from './body-decoder.ts';
+import { bodyFramingOf, createBodyDecoder, EndlessDecoder, hasBody, LengthDecoder } from './body-decoder.ts';
 import { ChunkedDecoder } from './chunked-decoder.ts';
 import type { RequestHead } from './request-head.ts';
 
@@ -85,4 +85,14 @@ test('an endless body hands everything on and never ends', () => {
   assert.deepEqual(decoder.push(chunk), [chunk]);
   assert.deepEqual(decoder.push(new Uint8Array(0)), []);
   assert.equal(decoder.done, false);
+});
+
+test('a request has a body if it says a length or a coding, and none if the length is zero', () => {
+  const has = (headers: Record<string, string>) => hasBody(new Map(Object.entries(headers)));
+  assert.equal(has({}), false);
+  assert.equal(has({ 'content-length': '0' }), false);
+  assert.equal(has({ 'content-length': '00' }), false);
+  assert.equal(has({ 'content-length': '10' }), true);
+  assert.equal(has({ 'content-length': 'x' }), true);
+  assert.equal(has({ 'transfer-encoding': 'chunked' }), true);
 });

@@ -166,6 +166,26 @@ test('a title is written into Ogg Vorbis and into nothing else', () => {
   assert.equal(mp3.writeTitle('New Title', '', 4711), false);
 });
 
+test('a title is in force until the stream turns to another codec, however it is cut', () => {
+  const vorbis = readAudioFixture('vorbis.ogg');
+  const rest = Buffer.concat([vorbis.subarray(8000), readAudioFixture('opus.ogg').subarray(0, 30_000)]);
+  const runs = [[rest.length], [1000], [4096, 77]].map((cuts) => {
+    const sink = new Sink();
+    const pipeline = new MediaPipeline('application/ogg', sink);
+    pipeline.push(vorbis.subarray(0, 8000));
+    assert.equal(pipeline.writeTitle('New Title', '', 4711), true);
+    for (let at = 0, turn = 0; at < rest.length; turn += 1) {
+      const length = cuts[turn % cuts.length]!;
+      pipeline.push(rest.subarray(at, at + length));
+      at += length;
+    }
+    pipeline.end();
+    assert.ok(sink.titles.includes('New Title'));
+    return sink.published.join();
+  });
+  assert.ok(runs.every((published) => published === runs[0]));
+});
+
 test('garbage under any declared type never throws and is bounded', () => {
   const types = fc.constantFrom(
     'audio/mpeg',

@@ -45,7 +45,7 @@ test('a file at line speed is read as fast as it plays, a buffer ahead', () => {
 });
 
 test('a pause ends when the source may be a little less ahead', () => {
-  const pace = new SourcePace(0, { maxAheadMs: 1000, resumeAheadMs: 400 });
+  const pace = new SourcePace(0, { ...defaultPaceLimits, maxAheadMs: 1000, resumeAheadMs: 400 });
   pace.add(1_000_000);
   assert.equal(pace.pauseMs(0), 0);
   pace.add(500_000);
@@ -58,4 +58,12 @@ test('falling behind earns no longer burst later', () => {
   assert.equal(pace.pauseMs(600_000), 0);
   pace.add(20_000_000);
   assert.ok(pace.pauseMs(600_000) > 0, 'twenty seconds at once, after ten minutes of silence');
+});
+
+test('bytes that play nobody knows how long are held to the densest audio', () => {
+  const pace = new SourcePace(0, { maxAheadMs: 10_000, resumeAheadMs: 8_000, maxBytesPerSecond: 1_000_000 });
+  pace.addBytes(10_000_000);
+  assert.equal(pace.pauseMs(0), 0);
+  pace.addBytes(2_000_000);
+  assert.equal(pace.pauseMs(0), 4000);
 });

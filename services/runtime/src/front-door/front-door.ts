@@ -70,6 +70,10 @@ export class FrontDoor {
   constructor(routes: FrontDoorRoutes, limits: FrontDoorLimits) {
     this.routes = routes;
     this.limits = limits;
+    routes.http.on('clientError', ({ code }: NodeJS.ErrnoException) => {
+      if (code?.startsWith('HPE_')) this.stats.malformed += 1;
+      else if (code === 'ERR_HTTP_REQUEST_TIMEOUT') this.stats.timedOut += 1;
+    });
   }
 
   get isFull(): boolean {

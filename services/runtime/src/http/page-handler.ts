@@ -6,10 +6,11 @@ import { once } from 'node:events';
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Clock } from '@legacystream/core/clock.ts';
+import { hasBody } from '@legacystream/core/protocols/body-decoder.ts';
 import { parseBasicAuth } from '@legacystream/core/protocols/credentials.ts';
 import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
 import type { AccessLog } from '../access-log.ts';
-import { type ClientConnection, canonicalAddress } from '../client-connection.ts';
+import { type ClientConnection, canonicalAddress, closeWith } from '../client-connection.ts';
 import type { Handled } from '../front-door/front-door.ts';
 import type { Log } from '../log.ts';
 import { detachSocket, giveBack, isDetached } from './detach-socket.ts';
@@ -65,6 +66,8 @@ async function handOver(
   const client = { socket, ip: canonicalAddress(socket.remoteAddress), rest: new Uint8Array(0) };
   try {
     if ((await deps.handleStream(head, client)) !== 'next') return;
+    // A body that nobody asked for must not be read as the next request.
+    if (hasBody(head.headers)) return closeWith(socket, '');
     giveBack(socket);
     deps.resume(socket);
   } catch (error) {
