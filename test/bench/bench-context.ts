@@ -42,7 +42,8 @@ export class BenchContext {
 
   /** To standard error; the figures alone go to standard output. */
   say(text: string): void {
-    process.stderr.write(`bench: ${text}\n`);
+    const seconds = (performance.now() / 1_000).toFixed(1).padStart(6);
+    process.stderr.write(`bench: ${seconds} s  ${text}\n`);
   }
 
   /** @throws Unavailable without openssl */

@@ -12,16 +12,16 @@ export type WatchReport = GroupReport & {
 
 const joinSlackMs = 15_000;
 
-/** Fields that most listeners have in common. */
+/** What most listeners have in common. They come at a rate that every server can follow. */
 export const ordinary = {
   paths: ['/bench'],
   tls: false,
   icy: false,
   checkers: 8,
   habit: { kind: 'all' },
-  pace: { atOnce: 64 },
-  timeoutMs: 15_000,
-  totalTimeoutMs: 90_000,
+  perSecond: 500,
+  timeoutMs: 40_000,
+  totalTimeoutMs: 120_000,
 } as const satisfies Partial<JoinRequest>;
 
 export class Listeners {

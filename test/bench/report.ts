@@ -13,7 +13,7 @@ export function renderResult(result: ScenarioResult): string {
   const summary = scenarios.find(({ name }) => name === result.scenario)?.summary ?? '';
   const parts = [
     `## ${result.scenario}`,
-    `${summary}: ${result.listeners} listeners, ${result.rounds} rounds of ${result.windowSeconds} s for each server.`,
+    `${summary}: ${result.listeners} listeners, ${roundsOf(result)} for each server.`,
     figureTable(result, shown),
     ratioLines(result),
     ...shown.flatMap((name) => correctnessLine(name, result[name]!)),
@@ -42,6 +42,11 @@ function figureTable(result: ScenarioResult, shown: readonly ServerName[]): stri
     return [label, ...shown.map((name) => cell(result[name]!, key, figure))];
   });
   return table(head, rows);
+}
+
+function roundsOf({ rounds, windowSeconds }: ScenarioResult): string {
+  const count = rounds === 1 ? 'one round' : `${rounds} rounds`;
+  return windowSeconds === null ? count : `${count} of ${windowSeconds} s`;
 }
 
 /** The median, and the range of the rounds where they differ. */

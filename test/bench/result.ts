@@ -44,7 +44,8 @@ export type ScenarioResult = {
   readonly scenario: string;
   readonly listeners: number;
   readonly rounds: number;
-  readonly windowSeconds: number;
+  /** Of each server in each round; null where the course of events decides. */
+  readonly windowSeconds: number | null;
   readonly measuredAt: string;
   readonly machine: Machine;
   readonly ours: ServerResult | null;

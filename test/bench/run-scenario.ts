@@ -53,7 +53,7 @@ export async function runScenario(
     scenario: scenario.name,
     listeners: options.listeners,
     rounds: options.rounds,
-    windowSeconds: bench.windowSeconds,
+    windowSeconds: scenario.hasWindows ? bench.windowSeconds : null,
     measuredAt,
     machine,
     ours: resultOf('ours'),

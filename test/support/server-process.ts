@@ -9,7 +9,9 @@ import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /** The `legacystream` command, to be run with this Node. */
-export const serverCommand = fileURLToPath(new URL('../../services/cli/bin/legacystream.mjs', import.meta.url));
+export const serverCommand = fileURLToPath(
+  new URL('../../services/cli/bin/legacystream.mjs', import.meta.url),
+);
 const startTimeoutMs = 20_000;
 const stopTimeoutMs = 10_000;
 
@@ -72,7 +74,10 @@ export class ServerProcess {
     child.setMaxListeners(0);
     const server = new ServerProcess(child, folder);
     server.#follow();
-    const started = await server.waitFor('server.started', startTimeoutMs);
+    const started = await server.waitFor('server.started', startTimeoutMs).catch(async (error: unknown) => {
+      await server.stop('SIGKILL');
+      throw error;
+    });
     server.httpPort = Number(started['httpPort']);
     server.shoutcastPort = Number(started['shoutcastPort']);
     server.httpsPort = Number(started['httpsPort'] ?? 0);

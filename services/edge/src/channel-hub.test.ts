@@ -94,7 +94,6 @@ test('the end of a mount ends its listeners; a drop of the source and a new sess
   const channel = await edge.open();
   const listener = edge.join(channel);
   edge.say({ status: 'lingering' });
-  edge.say({ epoch: 11, codec: 'opaque' });
   edge.say({ epoch: 11, codec: 'mp3' });
   assert.equal(listener.endedBy, undefined);
   edge.say({ path: '/other.mp3', status: 'ended' });
@@ -113,6 +112,13 @@ test('another codec ends the listeners, and who comes then hears the new one', a
   const next = await edge.open({ epoch: 11, codec: 'aac' });
   assert.notEqual(next, channel);
   assert.equal(next.codec, 'aac');
+});
+
+test('a source of bytes that nobody can tell ends the listeners of a codec', async () => {
+  const edge = new Edge();
+  const listener = edge.join(await edge.open());
+  edge.say({ epoch: 11, codec: 'opaque' });
+  assert.equal(listener.endedBy, 'mount-ended');
 });
 
 test('an Ogg stream that is not told apart yet is no change of codec', async () => {

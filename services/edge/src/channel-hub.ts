@@ -127,7 +127,7 @@ export class ChannelHub {
   }
 }
 
-/** A new session begins as `opaque` until its first bytes tell; that is no change of codec. */
+/** Ogg is `ogg` until its first page tells more; that is no change of codec. */
 function sameForListeners(before: string, now: string): boolean {
-  return before === now || now === 'opaque' || (now === 'ogg' && before.startsWith('ogg'));
+  return before === now || (now === 'ogg' && before.startsWith('ogg'));
 }

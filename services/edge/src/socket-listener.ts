@@ -25,6 +25,8 @@ type ListenerSocket = Socket & { [listenerOf]?: SocketListener };
 
 /** Finds half-open connections of clients that vanished. */
 const keepAliveMs = 60_000;
+/** How long a client that is ended may take for what is on its way to it. */
+const lastWriteMs = 10_000;
 
 /** Who is told when a listener has gone; one object for all of them. */
 export interface ListenerOwner {
@@ -74,13 +76,18 @@ export class SocketListener extends Listener {
     if (this.endedBy) return;
     this.endedBy = reason;
     // One that takes nothing cannot be waited for; others still get what is on the way.
-    if (reason === 'too-slow' || reason === 'killed') this.#socket.destroy();
-    else this.#socket.destroySoon();
+    if (reason === 'too-slow' || reason === 'killed') return void this.#socket.destroy();
+    this.#socket.destroySoon();
+    if (this.#socket.writableLength > 0) setTimeout(destroySocket, lastWriteMs, this.#socket).unref();
   }
 
   left(): void {
     this.#owner.left(this);
   }
+}
+
+function destroySocket(socket: Socket): void {
+  socket.destroy();
 }
 
 function onSocketClose(this: Socket): void {

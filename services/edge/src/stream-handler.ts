@@ -92,14 +92,16 @@ export class StreamHandler implements ListenerOwner {
       const leftMs = deadlineMs - clock.monotonicMs();
       if (state?.status === 'live') {
         if (request.head.method === 'HEAD') return this.#answerHead(request, state);
-        if (mount.maxListeners > 0 && this.#countOf(request.path) >= mount.maxListeners) {
+        if (this.#isFull(request.path, mount.maxListeners))
           return this.#refuse(request, 503, 'Too many listeners\r\n');
-        }
         const channel = hub.demand(state);
         const isReady =
           channel.joinable || (await waitingRoom.during(() => channel.ready(Math.max(0, leftMs))));
         if (isReady === undefined) return this.#refuse(request, 503, 'Too many listeners are waiting\r\n');
         if (socket.destroyed) return this.#log(request, 200, 0);
+        // A crowd that waited together does not get past the limit together.
+        if (this.#isFull(request.path, mount.maxListeners))
+          return this.#refuse(request, 503, 'Too many listeners\r\n');
         const now = directory.find(request.path);
         if (isReady && now?.status === 'live' && this.#join(request, now)) return;
       } else {
@@ -163,9 +165,11 @@ export class StreamHandler implements ListenerOwner {
     });
   }
 
-  #countOf(path: string): number {
+  /** @param maxListeners 0 for no limit */
+  #isFull(path: string, maxListeners: number): boolean {
+    if (maxListeners === 0) return false;
     const { registry, elsewhere } = this.#deps;
-    return registry.countOf(path) + (elsewhere?.countElsewhere(path) ?? 0);
+    return registry.countOf(path) + (elsewhere?.countElsewhere(path) ?? 0) >= maxListeners;
   }
 
   #answerHead(request: Request, state: MountState): void {

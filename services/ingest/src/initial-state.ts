@@ -32,7 +32,10 @@ export function initialState(
   source: SourceDescription,
   session: { readonly epoch: number; readonly podId: string; readonly nowMs: number },
   titles: NowPlayingLog,
+  previous: MountState | undefined,
 ): MountState {
+  // Until the first bytes tell, the stream is what it was: a source that is back changes nothing for listeners.
+  const codec = previous && previous.status !== 'ended' ? previous.codec : 'opaque';
   return {
     path: source.path,
     status: 'live',
@@ -40,8 +43,8 @@ export function initialState(
     revision: 1,
     podId: session.podId,
     hidden: settings.hidden,
-    codec: 'opaque',
-    contentType: contentTypeOf('opaque', source.contentType),
+    codec,
+    contentType: contentTypeOf(codec, source.contentType),
     startedAtMs: session.nowMs,
     droppedAtMs: 0,
     lingerMs: settings.linger * 1000,

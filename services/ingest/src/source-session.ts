@@ -117,6 +117,7 @@ export class SourceSession implements ClaimHolder {
         source,
         { epoch: claim.epoch, podId: deps.podId, nowMs: clock.wallMs() },
         this.#titles,
+        previous,
       ),
     );
     this.#announcer.announce();

@@ -1,7 +1,6 @@
 /**
  * Listeners of one kind that come together, are watched together and leave together.
- * They come either so many a second, as a storm does, or as fast as so many at a time
- * are answered.
+ * They come so many a second, whether or not those before them have been answered.
  */
 import type { CountingFormat } from '../../support/counting-frames.ts';
 import { monotonicUs } from '../monotonic-time.ts';
@@ -22,7 +21,7 @@ export type JoinRequest = {
   readonly checkers: number;
   readonly format?: CountingFormat;
   readonly habit: ReadingHabit;
-  readonly pace: { readonly perSecond: number } | { readonly atOnce: number };
+  readonly perSecond: number;
   /** For one connection, and for all of them. */
   readonly timeoutMs: number;
   readonly totalTimeoutMs: number;
@@ -68,7 +67,7 @@ export class ListenerGroup {
   async join(request: JoinRequest): Promise<JoinReport> {
     const startedMs = performance.now();
     const pending = new Set<LoadConnection>();
-    const { count, pace, timeoutMs, totalTimeoutMs } = request;
+    const { count, perSecond, timeoutMs, totalTimeoutMs } = request;
     await new Promise<void>((resolve) => {
       const advance = () => {
         const elapsedMs = performance.now() - startedMs;
@@ -78,10 +77,7 @@ export class ListenerGroup {
           connection.timeOut();
         }
         const isLate = elapsedMs > totalTimeoutMs;
-        const due =
-          'perSecond' in pace
-            ? Math.floor((elapsedMs / 1_000) * pace.perSecond)
-            : this.connections.length + pace.atOnce - pending.size;
+        const due = Math.ceil((elapsedMs / 1_000) * perSecond);
         while (!isLate && this.connections.length < Math.min(count, due)) {
           this.#connect(request, pending);
         }

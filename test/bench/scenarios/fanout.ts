@@ -48,6 +48,7 @@ async function openLane(bench: BenchContext, name: ServerName, { icy, tls }: Kin
     port: server.port,
     tls,
     icy: icy && hasFrames,
+    perSecond: server.joinsPerSecond,
     ...(hasFrames ? { format: countingFormats.mp3At128 } : {}),
   });
   await server.settle();
@@ -125,6 +126,7 @@ const scenario = (name: string, summary: string, kind: Kind, share: number, memo
   name,
   summary,
   defaults: { listeners: kind.tls ? 3_000 : 9_000, seconds: 30 },
+  hasWindows: true,
   headline: 'cpuUsPerListenerSecond',
   measure: (bench) => measure(bench, kind),
   budgets: (result) => [

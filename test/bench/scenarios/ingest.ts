@@ -60,6 +60,7 @@ export const ingest: Scenario = {
   name: 'ingest',
   summary: 'hundreds of encoders at 128 kb/s',
   defaults: { sources: 500, listeners: 8, seconds: 30 },
+  hasWindows: true,
   headline: 'coreShare',
   measure: (bench) => measureRounds(bench, ['ours', 'icecast'], (name) => measureIngest(bench, name)),
   budgets: ({ ours }) => budget('share of a core', figureOf(ours, 'coreShare'), 0.6, 'cores'),

@@ -57,6 +57,7 @@ export const latency: Scenario = {
   name: 'latency',
   summary: 'time added between encoder and listener, with few listeners',
   defaults: { listeners: 20, seconds: 30 },
+  hasWindows: true,
   headline: 'addedP99Ms',
   measure: (bench) => measureRounds(bench, ['ours', 'icecast'], (name) => measureLatency(bench, name)),
   budgets: ({ ours }) => budget('added p99', figureOf(ours, 'addedP99Ms'), 150, 'ms'),

@@ -8,6 +8,8 @@ export type Scenario = {
   readonly defaults: Partial<BenchOptions>;
   /** The figure whose ratio is the result's. */
   readonly headline: string;
+  /** Measures for as long as its options say; others take what their course takes. */
+  readonly hasWindows: boolean;
   measure(bench: BenchContext): Promise<Measured>;
   budgets(result: Omit<ScenarioResult, 'budgets'>): readonly Budget[];
 };

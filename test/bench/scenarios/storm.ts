@@ -43,7 +43,7 @@ async function measureStorm(bench: BenchContext, name: ServerName): Promise<Roun
       ...common,
       group: 'storm',
       count,
-      pace: { perSecond: rate },
+      perSecond: rate,
       timeoutMs: connectTimeoutMs,
       totalTimeoutMs: (count / rate) * 1_000 + connectTimeoutMs,
     });
@@ -91,6 +91,7 @@ export const storm: Scenario = {
   name: 'storm',
   summary: 'many who come within seconds and leave at once',
   defaults: { listeners: 10_000, rate: 2_000 },
+  hasWindows: false,
   headline: 'firstByteP99Ms',
   measure: (bench) => measureRounds(bench, ['ours', 'icecast'], (name) => measureStorm(bench, name)),
   budgets: ({ ours }) => {

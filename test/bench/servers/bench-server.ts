@@ -13,6 +13,8 @@ export interface BenchServer {
   readonly pid: number;
   /** Where listeners connect. */
   readonly port: number;
+  /** Connections a second that it can follow; with more of them it becomes slower, or forgets some. */
+  readonly joinsPerSecond: number;
   /** Where sources log in; undefined for one that makes its own bytes. */
   readonly source: { readonly port: number; readonly user: string; readonly password: string } | undefined;
   /** Where profiles are taken, if it was started for that. */

@@ -66,6 +66,7 @@ export async function startOurs(bench: BenchContext, options: StartOptions = {})
     version: (JSON.parse(await readFile(manifest, 'utf8')) as { version: string }).version,
     pid: child.pid!,
     port: options.tls ? httpsPort! : httpPort,
+    joinsPerSecond: options.tls ? 400 : 2_000,
     source: { port: httpPort, user: 'source', password: sourcePassword },
     inspectorUrl: /^Debugger listening on (\S+)$/m.exec(output.tail)?.[1],
     settle: () => settlePeriod(counters),

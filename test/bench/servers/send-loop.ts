@@ -31,6 +31,7 @@ export async function startSendLoop(bench: BenchContext): Promise<BenchServer> {
     version: binary ? 'C' : 'Node',
     pid: child.pid!,
     port,
+    joinsPerSecond: 2_000,
     source: undefined,
     settle: () => sleep(settleMs),
     setTitle: async () => {},

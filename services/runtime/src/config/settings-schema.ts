@@ -149,7 +149,7 @@ const streaming = Type.Object(
     bufferSize: bytes(
       65_536,
       { minimum: 0, maximum: 16 * 1024 * 1024 },
-      'Audio that a new listener is given at once of a stream whose bytes do not tell their playing time.',
+      'Most bytes that a new listener is given at once; `DefaultLatency` bounds the same in seconds, and whichever is reached first counts.',
     ),
     enableCompression: toggle(
       true,
@@ -167,7 +167,7 @@ const streaming = Type.Object(
     ),
     metaInterval: bytes(
       16_000,
-      { minimum: 256, maximum: 1_000_000 },
+      { minimum: 256, maximum: 60_000 },
       'Audio bytes between two title blocks for players that ask for titles (icy-metaint).',
     ),
     maxDelivery: seconds(
