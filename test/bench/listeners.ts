@@ -56,6 +56,10 @@ export class Listeners {
     return this.#worker.call('report', group);
   }
 
+  wake(group: string): Promise<void> {
+    return this.#worker.call('wake', group);
+  }
+
   leave(group: string): Promise<void> {
     return this.#worker.call('leave', group);
   }

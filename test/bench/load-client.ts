@@ -44,6 +44,7 @@ serveCommands({
     groupOf(name).mark();
   },
   report: (name: string) => ({ ...groupOf(name).report(), clientDelayMs: loopDelay.max / 1e6 }),
+  wake: (name: string) => groupOf(name).wake(),
   leave: (name: string) => {
     groups.get(name)?.leave();
     groups.delete(name);

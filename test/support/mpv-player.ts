@@ -1,6 +1,6 @@
 /**
- * mpv, told over its JSON IPC (mpv manual, "JSON IPC"), decoding into a WAV file as fast as
- * the stream comes.
+ * mpv, told over its JSON IPC (mpv manual, "JSON IPC"). It plays in time and without a
+ * sound, or decodes into a WAV file, and then it does not follow titles.
  */
 import { connect, type Socket } from 'node:net';
 import { join } from 'node:path';
@@ -11,22 +11,21 @@ type Reply = { readonly request_id?: number; readonly data?: unknown; readonly e
 
 export class MpvPlayer {
   readonly program: ProgramProcess;
-  readonly wavFile: string;
   readonly #socketFile: string;
   #socket: Socket | undefined;
   #nextId = 1;
   readonly #waiting = new Map<number, (reply: Reply) => void>();
 
-  /** @param folder for its files, which are named after `name` */
-  constructor(url: string, folder: string, name: string) {
-    this.wavFile = join(folder, `${name}.wav`);
+  /** @param folder for its socket, which is named after `name` */
+  constructor(url: string, folder: string, name: string, wavFile?: string) {
     this.#socketFile = join(folder, `${name}.socket`);
+    const output =
+      wavFile === undefined ? ['--ao=null'] : ['--audio-format=s16', '--ao=pcm', `--ao-pcm-file=${wavFile}`];
     this.program = new ProgramProcess('mpv', [
       '--no-config',
       '--no-video',
-      '--really-quiet',
-      '--ao=pcm',
-      `--ao-pcm-file=${this.wavFile}`,
+      '--no-terminal',
+      ...output,
       `--input-ipc-server=${this.#socketFile}`,
       url,
     ]);
@@ -41,6 +40,11 @@ export class MpvPlayer {
   /** What it shows as the title: that of the stream, else a name of its own making. */
   async title(): Promise<string> {
     return String(await this.get('media-title'));
+  }
+
+  /** Seconds played. */
+  async position(): Promise<number> {
+    return Number((await this.get('time-pos')) ?? 0);
   }
 
   /** Ends it in order, so that its file is complete. */

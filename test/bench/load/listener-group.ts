@@ -119,6 +119,11 @@ export class ListenerGroup {
     };
   }
 
+  /** All read everything from now on; those that were cut off meanwhile notice it only then. */
+  wake(): void {
+    for (const connection of this.connections) connection.wake();
+  }
+
   leave(): void {
     for (const connection of this.connections) connection.leave();
     this.connections.length = 0;

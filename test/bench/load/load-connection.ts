@@ -49,10 +49,12 @@ export class LoadConnection {
   readonly #target: ConnectionTarget;
   readonly #socket: Socket;
   readonly #onSettled: (connection: LoadConnection) => void;
+  #habit: ReadingHabit;
   #head = '';
 
   constructor(target: ConnectionTarget, onSettled: (connection: LoadConnection) => void) {
     this.#target = target;
+    this.#habit = target.habit;
     this.#onSettled = onSettled;
     const { port, localAddress } = target;
     const onread: OnReadOpts = { buffer: sharedBuffer, callback: (size) => this.#read(size) };
@@ -85,6 +87,12 @@ export class LoadConnection {
     this.#socket.resume();
   }
 
+  /** Reads everything from now on. */
+  wake(): void {
+    this.#habit = { kind: 'all' };
+    if (this.state === 'on-air') this.resume();
+  }
+
   leave(): void {
     if (this.state === 'on-air') this.state = 'left';
     else if (this.state === 'connecting') this.#settle('left');
@@ -100,9 +108,8 @@ export class LoadConnection {
       this.bytes += size;
       this.checker?.push(sharedBuffer.subarray(0, size));
     } else if (this.state === 'connecting') this.#readHead(size, nowMs);
-    const { habit } = this.#target;
-    if (habit.kind === 'all' || this.state !== 'on-air') return true;
-    this.resumeAtMs = pauseUntilMs(habit, nowMs, this.startedMs, size);
+    if (this.#habit.kind === 'all' || this.state !== 'on-air') return true;
+    this.resumeAtMs = pauseUntilMs(this.#habit, nowMs, this.startedMs, size);
     return this.resumeAtMs === 0;
   }
 

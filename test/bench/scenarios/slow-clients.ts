@@ -7,6 +7,7 @@
  * reads, so the stream has a megabit a second: what takes minutes at 128 kb/s happens
  * within one window.
  */
+import { setTimeout as sleep } from 'node:timers/promises';
 import { type CountingFormat, countingFormats } from '../../support/counting-frames.ts';
 import type { BenchContext } from '../bench-context.ts';
 import { Listeners, ordinary } from '../listeners.ts';
@@ -25,7 +26,9 @@ const framesPerWrite = 4;
 const maxQueueBytes = 256 * 1_024;
 const calmSeconds = 4;
 /** Long enough for the kernel's buffers to be full and for the server's bound to be passed. */
-const stutter = { kind: 'stutter', readMs: 3_000, pauseMs: 28_000 } as const;
+const stutter = { kind: 'stutter', readMs: 3_000, pauseMs: 45_000 } as const;
+/** In which those that were cut off notice it. */
+const wakeMs = 2_000;
 /** One in five is slow. */
 const slowShare = 0.2;
 
@@ -71,6 +74,8 @@ async function measureSlow(bench: BenchContext, name: ServerName): Promise<Round
   await good.mark('good');
   const usage = await watchUsage(server.pid, bench.windowSeconds);
   const after = await good.report('good');
+  for (const { group } of groups) await bad.wake(group);
+  await sleep(wakeMs);
   const reports = await Promise.all(groups.map(({ group }) => bad.report(group)));
   const counters = await server.counters();
   await Promise.all([good.end(), bad.end()]);
