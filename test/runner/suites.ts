@@ -17,7 +17,12 @@ export const suites: readonly Suite[] = [
   { name: 'lint', patterns: ['test/lint/**/*.test.ts'], concurrency: 2 },
   {
     name: 'unit',
-    patterns: ['services/*/src/**/*.test.ts', 'test/contract/**/*.test.ts', 'test/fuzz/**/*.test.ts'],
+    patterns: [
+      'services/*/src/**/*.test.ts',
+      'test/contract/**/*.test.ts',
+      'test/fuzz/**/*.test.ts',
+      'test/bench/**/*.test.ts',
+    ],
     concurrency: 2,
   },
   { name: 'integration', patterns: ['test/integration/**/*.test.ts'], concurrency: 1 },
