@@ -4,6 +4,7 @@
  * bytes are cut.
  */
 import assert from 'node:assert/strict';
+import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { hashPassword } from '@legacystream/runtime/passwords.ts';
 import { eventually } from '../support/eventually.ts';
@@ -298,6 +299,25 @@ describe('HTTP sources', () => {
     await client.untilBytes(2 * answer.length + accepted.length);
     assert.equal(client.text, answer + answer + accepted);
     await expectHeard('/after-options', id);
+  });
+
+  test('who asks in the moment of the first bytes is given what the stream is, and is not sent away', async () => {
+    const ogg = readFileSync(new URL('../fixtures/audio/vorbis.ogg', import.meta.url));
+    const cold = async (_: unknown, round: number): Promise<void> => {
+      const mount = `/cold/${round}`;
+      const source = await connect();
+      const listener = await connect();
+      source.write(head(`SOURCE ${mount} HTTP/1.0`, auth, 'Content-Type: application/ogg'));
+      await source.untilBytes(accepted.length);
+      source.write(ogg.subarray(0, -1));
+      listener.write(head(`GET ${mount} HTTP/1.0`, 'Icy-MetaData: 1'));
+      const answer = (await listener.until((bytes) => bytes.includes('OggS'))).toString('latin1');
+      assert.doesNotMatch(answer, /^icy-metaint:/im);
+      await server.waitFor('source.connected', 10_000, (line) => line['mount'] === mount);
+      await statusOf(server, mount, (status) => status['subtype'] === 'Vorbis');
+      assert.equal(listener.isClosed, false, `the listener of ${mount} is on air`);
+    };
+    await Promise.all(Array.from({ length: 40 }, cold));
   });
 
   test('the poke of libshout at the HTTP port is refused as Icecast does', async () => {

@@ -90,8 +90,9 @@ export class StreamHandler implements ListenerOwner {
       const state = directory.find(request.path);
       if (!state && !mount.declared) return this.#notFound(request);
       const leftMs = deadlineMs - clock.monotonicMs();
-      if (state?.status === 'live') {
-        if (request.head.method === 'HEAD') return this.#answerHead(request, state);
+      if (state?.status === 'live' && request.head.method === 'HEAD') return this.#answerHead(request, state);
+      // What the stream is has to be known first: it decides on the head of the answer.
+      if (state?.status === 'live' && !state.codecPending) {
         if (this.#isFull(request.path, mount.maxListeners))
           return this.#refuse(request, 503, 'Too many listeners\r\n');
         const channel = hub.demand(state);
@@ -103,7 +104,7 @@ export class StreamHandler implements ListenerOwner {
         if (this.#isFull(request.path, mount.maxListeners))
           return this.#refuse(request, 503, 'Too many listeners\r\n');
         const now = directory.find(request.path);
-        if (isReady && now?.status === 'live' && this.#join(request, now)) return;
+        if (isReady && now?.status === 'live' && !now.codecPending && this.#join(request, now)) return;
       } else {
         if (request.head.method === 'HEAD') return this.#notFound(request);
         const changed = await waitingRoom.during(() => directory.changed(request.path, Math.max(0, leftMs)));

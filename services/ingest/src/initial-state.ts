@@ -35,7 +35,8 @@ export function initialState(
   previous: MountState | undefined,
 ): MountState {
   // Until the first bytes tell, the stream is what it was: a source that is back changes nothing for listeners.
-  const codec = previous && previous.status !== 'ended' ? previous.codec : 'opaque';
+  const known = previous?.status === 'ended' || previous?.codecPending ? undefined : previous?.codec;
+  const codec = known ?? 'opaque';
   return {
     path: source.path,
     status: 'live',
@@ -44,6 +45,7 @@ export function initialState(
     podId: session.podId,
     hidden: settings.hidden,
     codec,
+    codecPending: known === undefined,
     contentType: contentTypeOf(codec, source.contentType),
     startedAtMs: session.nowMs,
     droppedAtMs: 0,

@@ -277,6 +277,7 @@ export class SourceSession implements ClaimHolder {
     const { info } = this.#announcer.state;
     this.#announcer.update({
       codec: format.codec,
+      codecPending: false,
       contentType: contentTypeOf(format.codec, source.contentType),
       info: {
         ...info,

@@ -12,7 +12,7 @@ export type DeliveryPeriodLimits = {
   readonly idleListeners: number;
 };
 
-export const defaultIdleListeners = 200;
+export const defaultIdleListeners = 50;
 
 export function nextPeriodMs(limits: DeliveryPeriodLimits, currentMs: number, listeners: number): number {
   const wanted = limits.minMs * Math.max(1, listeners / limits.idleListeners);

@@ -27,6 +27,8 @@ export type MountState = {
   readonly podId: string;
   readonly hidden: boolean;
   readonly codec: Codec;
+  /** True until the first bytes of a new source have told the codec; nobody can listen before. */
+  readonly codecPending?: boolean;
   readonly contentType: string;
   readonly startedAtMs: number;
   /** When the source went; 0 while live. */
@@ -100,6 +102,7 @@ function isMountState(value: unknown): value is MountState {
     statuses.includes(state['status'] as MountStatus) &&
     (codecs as readonly unknown[]).includes(state['codec']) &&
     typeof state['hidden'] === 'boolean' &&
+    ['boolean', 'undefined'].includes(typeof state['codecPending']) &&
     (state['maxListeners'] === null || Number.isFinite(state['maxListeners'])) &&
     isStreamInfo(state['info']) &&
     isNowPlaying(state['nowPlaying']) &&
