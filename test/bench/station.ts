@@ -26,8 +26,8 @@ export type SourceOptions = Partial<Omit<SourceRequest, 'port' | 'user' | 'passw
 
 export class Station {
   readonly server: BenchServer;
-  /** Resident memory before anybody came. */
-  readonly idleRssBytes: number;
+  /** Resident memory before any listener came. */
+  idleRssBytes: number;
   readonly #source: WorkerProcess | undefined;
   readonly #sourceOptions: SourceOptions;
 
@@ -55,6 +55,11 @@ export class Station {
     const station = await Station.start(...args);
     await station.goOnAir();
     return station;
+  }
+
+  /** What is resident now is its own, and what comes is its listeners'. */
+  markIdle(): void {
+    this.idleRssBytes = rssBytes(this.server.pid);
   }
 
   async goOnAir(options: SourceOptions = {}): Promise<void> {

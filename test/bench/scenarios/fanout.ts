@@ -23,6 +23,8 @@ type Kind = { readonly icy: boolean; readonly tls: boolean };
 const group = 'listeners';
 /** All servers together; above it each has the machine for itself. */
 const maxKept = 12_000;
+/** From when the encoder is on air; by then a server has taken its head start. */
+const onAirMs = 500;
 /** What a server has to catch up with after a silence is over within its longest period. */
 const resumeMs = 1_100;
 
@@ -37,8 +39,10 @@ type Lane = {
 
 async function openLane(bench: BenchContext, name: ServerName, { icy, tls }: Kind): Promise<Lane> {
   const station = await Station.open(bench, name, { tls });
-  const { server, idleRssBytes } = station;
+  const { server } = station;
   const listeners = Listeners.start(bench);
+  await sleep(onAirMs);
+  station.markIdle();
   const count = bench.options.listeners;
   const hasFrames = server.source !== undefined;
   await listeners.joinAll({
@@ -53,7 +57,7 @@ async function openLane(bench: BenchContext, name: ServerName, { icy, tls }: Kin
   });
   await server.settle();
   bench.say(`${serverLabels[name]}: ${count} listeners on air`);
-  const rssPerListener = (rssBytes(server.pid) - idleRssBytes) / count;
+  const rssPerListener = (rssBytes(server.pid) - station.idleRssBytes) / count;
   return { station, listeners, rssPerListener, reported: { checks: noCounts(), dropped: 0 } };
 }
 

@@ -31,6 +31,7 @@ type Kept = { readonly station: Station; readonly listeners: Listeners };
 async function openWithListeners(bench: BenchContext, name: ServerName, icy: boolean): Promise<Kept> {
   const station = await Station.open(bench, name);
   await sleep(settleMs);
+  station.markIdle();
   const listeners = Listeners.start(bench);
   const { server } = station;
   await listeners.joinAll({

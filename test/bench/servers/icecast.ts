@@ -69,7 +69,8 @@ export async function startIcecast(bench: BenchContext, options: StartOptions = 
     version: await versionOf(program),
     pid: child.pid!,
     port: options.tls ? tlsPort! : port!,
-    joinsPerSecond: options.tls ? 250 : 500,
+    // Serving thousands leaves it little time to take new ones.
+    joinsPerSecond: options.tls || bench.options.listeners > 4_000 ? 250 : 500,
     source: { port: port!, user: 'source', password: sourcePassword },
     settle: () => sleep(settleMs),
     setTitle: async (mount, title) => {
