@@ -9,6 +9,7 @@ const killAfterMs = 5_000;
 export class Cleanup {
   readonly #undos = new Set<() => Promise<void>>();
   readonly #children = new Set<ChildProcess>();
+  #running: Promise<void> | undefined;
 
   constructor() {
     // The last resort, when there is no time to ask.
@@ -33,8 +34,21 @@ export class Cleanup {
     return this.add(() => endProcess(child, signal));
   }
 
-  async run(): Promise<void> {
-    for (const undo of [...this.#undos].reverse()) await undo().catch(() => {});
+  /** Undoes everything that has not been undone; whoever asks for it twice waits for the same. */
+  run(): Promise<void> {
+    this.#running ??= this.#undoAll().finally(() => {
+      this.#running = undefined;
+    });
+    return this.#running;
+  }
+
+  async #undoAll(): Promise<void> {
+    for (;;) {
+      // Something may still be about to start when a run is broken off.
+      const last = [...this.#undos].at(-1);
+      if (!last) return;
+      await last().catch(() => {});
+    }
   }
 }
 

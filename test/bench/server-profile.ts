@@ -50,7 +50,7 @@ export async function profileDuring<T>(
   }
 }
 
-/** The functions with the most time of their own, as shares of the whole. */
+/** The functions with the most time of their own, as shares of the time that was not idle. */
 function topFunctions({ nodes, samples, timeDeltas }: Profile): string[] {
   const names = new Map(nodes.map(({ id, callFrame }) => [id, nameOf(callFrame)]));
   const times = new Map<string, number>();
@@ -58,6 +58,7 @@ function topFunctions({ nodes, samples, timeDeltas }: Profile): string[] {
   for (const [i, id] of samples.entries()) {
     const timeUs = timeDeltas[i + 1] ?? 0;
     const name = names.get(id) ?? '?';
+    if (name === '(idle)') continue;
     times.set(name, (times.get(name) ?? 0) + timeUs);
     total += timeUs;
   }

@@ -21,6 +21,8 @@ type Started = { readonly httpPort: number; readonly httpsPort?: number; readonl
 
 export async function startOurs(bench: BenchContext, options: StartOptions = {}): Promise<BenchServer> {
   const folder = await mkdtemp(join(tmpdir(), 'legacystream-bench-'));
+  // Known before the server is, so that it goes after the server has gone.
+  const removeFolder = bench.cleanup.add(() => rm(folder, { recursive: true, force: true }));
   const ini = join(folder, 'server.ini');
   await writeFile(ini, `[Auth]\nSourcePassword=${sourcePassword}\nAdminPassword=${adminPassword}\n`);
   const settings = [
@@ -44,7 +46,6 @@ export async function startOurs(bench: BenchContext, options: StartOptions = {})
   if (bench.options.profileFolder !== undefined) args.unshift('--inspect=127.0.0.1:0');
   const child = spawnPlaced('server', process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const end = bench.cleanup.addChild(child);
-  const removeFolder = bench.cleanup.add(() => rm(folder, { recursive: true, force: true }));
   const output = new ServerOutput(child);
   const { httpPort, httpsPort, telemetryPort } = await output.waitFor(startedIn, startTimeoutMs);
 
