@@ -25,6 +25,8 @@ type Sink = { reset(): void; put(labels: Readonly<Record<string, string | number
 const namePattern = /^legacystream_(?:runtime|ingest|edge|control|cli)(?:_[a-z][a-z0-9]*){2,}$/;
 const labelPattern = /^[a-z][a-z0-9_]*$/;
 const counterSuffix = '_total';
+/** The event loop's lag is sampled so often; each sample wakes the process. */
+const eventLoopPrecisionMs = 100;
 
 /** All metrics of one thread as plain data, to be merged with those of others. */
 export type MetricsSnapshot = readonly object[];
@@ -44,7 +46,8 @@ export class Metrics {
 
   constructor(options: MetricsOptions = {}) {
     this.#onCollectError = options.onCollectError ?? (() => {});
-    if (options.processMetrics ?? true) collectDefaultMetrics({ register: this.#registry });
+    if (options.processMetrics ?? true)
+      collectDefaultMetrics({ register: this.#registry, eventLoopMonitoringPrecision: eventLoopPrecisionMs });
   }
 
   get contentType(): string {
