@@ -41,6 +41,7 @@ const sendings = {
     user: 'dj',
     password: djPassword,
   },
+  httpSource: { protocol: 'HTTP', mount: '/old.mp3', heardAt: '/old.mp3', format: 'MP3' },
   // SHOUTcast v1 has no mounts: the path stays with ezstream.
   icy: { protocol: 'ICY', mount: '/not-sent', heardAt: '/stream', format: 'MP3' },
 } as const satisfies Record<string, Sending>;
@@ -112,6 +113,8 @@ async function send(server: ServerProcess, ports: AdjacentPorts, sending: Sendin
 
 let server: ServerProcess;
 let ports: AdjacentPorts;
+/** Leads to the same server, which seems not to know PUT. */
+let oldPorts: AdjacentPorts;
 const sent = new Map<Sending, ReturnType<typeof send>>();
 
 before(async () => {
@@ -120,12 +123,13 @@ before(async () => {
     ini: `[Streaming]\nLinger=1\n[Mount /club/*]\nSourceUser=dj\nSourcePassword=${djPassword}\n`,
   });
   ports = await AdjacentPorts.lead(server);
+  oldPorts = await AdjacentPorts.lead(server, true);
   await Promise.all([
     makeClip(join(server.folder, 'clip.mp3'), ['-c:a', 'libmp3lame', '-b:a', '128k']),
     makeClip(join(server.folder, 'clip.ogg'), ['-c:a', 'libvorbis']),
   ]);
   for (const sending of Object.values(sendings)) {
-    const running = send(server, ports, sending);
+    const running = send(server, sending === sendings.httpSource ? oldPorts : ports, sending);
     running.catch(() => {});
     sent.set(sending, running);
   }
@@ -133,12 +137,13 @@ before(async () => {
 after(async () => {
   await Promise.allSettled(sent.values());
   ports?.close();
+  oldPorts?.close();
   await server?.stop();
 });
 
 /** The dialogues in which something was asked. */
-const dialoguesWith = (words: string): Dialogue[] =>
-  ports.dialogues.filter(({ asked }) => asked.includes(words));
+const dialoguesWith = (words: string, through = ports): Dialogue[] =>
+  through.dialogues.filter(({ asked }) => asked.includes(words));
 
 async function checkHeard(sending: Sending) {
   const show = await sent.get(sending)!;
@@ -174,6 +179,15 @@ test('libshout by HTTP: asks for options, probes, logs in by PUT and is thanked 
   assert.ok(titles.includes(title), `titles heard: ${titles.join(' | ')}`);
   const [update] = dialoguesWith('POST /admin/metadata ');
   assert.match(update?.answered ?? '', /Metadata update successful/);
+});
+
+test('libshout by HTTP where PUT is not offered: logs in by SOURCE', { skip }, async () => {
+  const { connected, tone } = await checkHeard(sendings.httpSource);
+  assert.equal(connected['protocol'], 'SOURCE');
+  assert.equal(tone.codec, 'mp3');
+  const [dialogue] = dialoguesWith('SOURCE /old.mp3 ', oldPorts);
+  assert.match(dialogue?.answered ?? '', /^HTTP\/1\.0 200 OK\r\n\r\n/m);
+  assert.deepEqual(dialoguesWith('PUT ', oldPorts), []);
 });
 
 test('libshout by HTTP with a user and password of the mount; titles come with the Ogg', {

@@ -5,6 +5,7 @@
  */
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
+import { Transform } from 'node:stream';
 import type { ServerProcess } from './server-process.ts';
 
 /** The beginning of what was said on one connection, as Latin-1. */
@@ -32,12 +33,13 @@ export class AdjacentPorts {
     this.#sockets = sockets;
   }
 
-  static async lead(server: ServerProcess): Promise<AdjacentPorts> {
+  /** @param hidesPut the server seems to take SOURCE only, as Icecast does before 2.4 */
+  static async lead(server: ServerProcess, hidesPut = false): Promise<AdjacentPorts> {
     const traffic = { sockets: new Set<Socket>(), dialogues: [] as Dialogue[] };
     const take = (via: Dialogue['via'], target: number) => (socket: Socket) => {
       const dialogue: Dialogue = { via, asked: '', answered: '' };
       traffic.dialogues.push(dialogue);
-      pass(socket, target, dialogue, traffic.sockets);
+      pass(socket, target, dialogue, traffic.sockets, hidesPut);
     };
     for (let attempt = 0; attempt < attempts; attempt++) {
       const lower = await listen(0, take('http', server.httpPort));
@@ -56,7 +58,13 @@ export class AdjacentPorts {
   }
 }
 
-function pass(from: Socket, target: number, dialogue: Dialogue, sockets: Set<Socket>): void {
+function pass(
+  from: Socket,
+  target: number,
+  dialogue: Dialogue,
+  sockets: Set<Socket>,
+  hidesPut: boolean,
+): void {
   const to = connect({ port: target, host: '127.0.0.1', allowHalfOpen: true });
   for (const [socket, other, side] of [
     [from, to, 'asked'],
@@ -68,8 +76,18 @@ function pass(from: Socket, target: number, dialogue: Dialogue, sockets: Set<Soc
     socket.on('data', (data: Buffer) => {
       if (dialogue[side].length < keptChars) dialogue[side] += data.toString('latin1');
     });
-    socket.pipe(other);
+    if (side === 'answered' && hidesPut) socket.pipe(withoutPut()).pipe(other);
+    else socket.pipe(other);
   }
+}
+
+/** Takes PUT out of what the server says that it allows; the answer is short and comes in one piece. */
+function withoutPut(): Transform {
+  return new Transform({
+    transform(data: Buffer, _encoding, done) {
+      done(null, Buffer.from(data.toString('latin1').replace(/^(Allow:.*) PUT,/m, '$1'), 'latin1'));
+    },
+  });
 }
 
 async function listen(port: number, onConnection: (socket: Socket) => void): Promise<Server | undefined> {
