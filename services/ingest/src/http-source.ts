@@ -5,6 +5,7 @@
  * mount is claimed.
  */
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
+import { sourceMetaintOf } from '@legacystream/core/icy/icy-demuxer.ts';
 import { isReservedPath, parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
 import { bodyFramingOf, createBodyDecoder } from '@legacystream/core/protocols/body-decoder.ts';
 import { parseBasicAuth } from '@legacystream/core/protocols/credentials.ts';
@@ -102,7 +103,7 @@ export class HttpSourceHandler {
     });
     if (expects) socket.write(isPut ? sourceContinue : sourceContinue + sourceAccepted);
     else socket.write(sourceAccepted);
-    source.attach(session, client.rest);
+    source.attach(session, client.rest, sourceMetaintOf(head.headers));
   }
 
   #refuse(head: RequestHead, client: ClientConnection, error: unknown): void {

@@ -3,6 +3,7 @@
  * audio. Everything may arrive in one piece; nothing past what has been read is touched.
  */
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
+import { sourceMetaintOf } from '@legacystream/core/icy/icy-demuxer.ts';
 import { parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
 import { EndlessDecoder } from '@legacystream/core/protocols/body-decoder.ts';
 import { isShoutcastPoke, parseShoutcastPassword } from '@legacystream/core/protocols/credentials.ts';
@@ -70,7 +71,7 @@ export class ShoutcastSourceHandler {
         },
         source,
       );
-      source.attach(session, rest);
+      source.attach(session, rest, sourceMetaintOf(headers));
     } catch (error) {
       await claim?.release();
       const reason = error instanceof LegacyStreamError ? error.message : 'internal error';

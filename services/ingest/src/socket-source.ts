@@ -3,6 +3,7 @@
  * framing, and the end of either to the other.
  */
 import type { Socket } from 'node:net';
+import { IcyDemuxer, type IcyPart } from '@legacystream/core/icy/icy-demuxer.ts';
 import type { BodyDecoder } from '@legacystream/core/protocols/body-decoder.ts';
 import { closeWith } from '@legacystream/runtime/client-connection.ts';
 import type { SourceConnection, SourceEnd, SourceSession } from './source-session.ts';
@@ -13,6 +14,7 @@ export class SocketSource implements SourceConnection {
   /** What is said when the body has ended as it should. */
   readonly #farewell: string;
   #session: SourceSession | undefined;
+  #icy: IcyDemuxer | undefined;
   #done = false;
 
   constructor(socket: Socket, decoder: BodyDecoder, farewell: string) {
@@ -21,10 +23,15 @@ export class SocketSource implements SourceConnection {
     this.#farewell = farewell;
   }
 
-  /** From now on the socket feeds the session. @param rest bytes already read from it */
-  attach(session: SourceSession, rest: Uint8Array): void {
+  /**
+   * From now on the socket feeds the session.
+   * @param rest bytes already read from it
+   * @param metaint where the source interleaves titles with its audio: bytes between two
+   */
+  attach(session: SourceSession, rest: Uint8Array, metaint?: number): void {
     const socket = this.#socket;
     this.#session = session;
+    if (metaint !== undefined) this.#icy = new IcyDemuxer(metaint, session.charset);
     socket.on('data', (data: Uint8Array) => this.#onData(data));
     socket.on('end', () => session.end('closed'));
     socket.on('error', () => session.end('closed'));
@@ -53,10 +60,20 @@ export class SocketSource implements SourceConnection {
     const session = this.#session;
     if (this.#done || !session) return;
     try {
-      for (const body of this.#decoder.push(data)) session.receive(body);
+      for (const body of this.#decoder.push(data)) {
+        if (this.#icy) receiveIcy(session, this.#icy.push(body));
+        else session.receive(body);
+      }
     } catch {
       return session.end('malformed');
     }
     if (this.#decoder.done) session.end('closed');
+  }
+}
+
+function receiveIcy(session: SourceSession, parts: readonly IcyPart[]): void {
+  for (const part of parts) {
+    if (part.type === 'audio') session.receive(part.data);
+    else if (part.fields.title !== undefined) session.setTitle(part.fields.title, '', part.fields.url ?? '');
   }
 }

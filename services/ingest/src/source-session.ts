@@ -126,6 +126,11 @@ export class SourceSession implements ClaimHolder {
     claim.attach(this);
   }
 
+  /** The charset of titles that are not UTF-8; undefined for the usual one. */
+  get charset(): string | undefined {
+    return this.#settings.charset || undefined;
+  }
+
   get bytesRead(): number {
     return this.#bytesRead;
   }
