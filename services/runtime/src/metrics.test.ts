@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { Metrics } from './metrics.ts';
+import { Metrics, mergeSnapshots } from './metrics.ts';
 
 function samplesOf(page: string): string[] {
   return page.split('\n').filter((line) => line.startsWith('legacystream_'));
@@ -101,4 +101,16 @@ test('scrapes at the same time share one page', async () => {
 test('the metrics of the process are there unless they are left out', async () => {
   assert.match(await new Metrics().render(), /^nodejs_eventloop_lag_seconds /m);
   assert.doesNotMatch(await new Metrics({ processMetrics: false }).render(), /nodejs_/);
+});
+
+test('what has no value yet is NaN, in the spelling of the format', async () => {
+  const metrics = new Metrics({ processMetrics: false });
+  metrics.registerGauge('legacystream_runtime_nothing_seconds', 'Nothing.', [], () => [
+    { value: Number.NaN },
+  ]);
+  assert.match(await metrics.render(), /^legacystream_runtime_nothing_seconds NaN$/m);
+  assert.match(
+    await mergeSnapshots([await metrics.snapshot()]),
+    /^legacystream_runtime_nothing_seconds NaN$/m,
+  );
 });

@@ -35,8 +35,13 @@ export type MetricsSnapshot = readonly object[];
 export type GaugeMerge = 'sum' | 'max';
 
 /** The page of several threads' metrics together. */
-export function mergeSnapshots(snapshots: readonly MetricsSnapshot[]): Promise<string> {
-  return AggregatorRegistry.aggregate(snapshots as object[]).metrics();
+export async function mergeSnapshots(snapshots: readonly MetricsSnapshot[]): Promise<string> {
+  return spellNumbers(await AggregatorRegistry.aggregate(snapshots as object[]).metrics());
+}
+
+/** The library writes `Nan` for what has no value yet; the format's word is `NaN`. */
+function spellNumbers(page: string): string {
+  return page.replace(/ Nan$/gm, ' NaN');
 }
 
 export class Metrics {
@@ -106,9 +111,12 @@ export class Metrics {
 
   /** The page of a scrape; scrapes at the same time share one. */
   render(): Promise<string> {
-    this.#rendering ??= this.#registry.metrics().finally(() => {
-      this.#rendering = undefined;
-    });
+    this.#rendering ??= this.#registry
+      .metrics()
+      .then(spellNumbers)
+      .finally(() => {
+        this.#rendering = undefined;
+      });
     return this.#rendering;
   }
 
