@@ -32,6 +32,8 @@ async function start(wanted: SourceRequest): Promise<void> {
     );
     sources.push(...(await Promise.all(logins)));
   }
+  // As connections are by default: the system may gather small writes.
+  for (const { socket } of sources) socket.setNoDelay(false);
   sent = sources.map(() => 0);
   onAirSinceMs = performance.now();
   for (const source of sources) source.sendAhead(Math.floor(headStartMs / format.frameMs));

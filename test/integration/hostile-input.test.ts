@@ -7,20 +7,16 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
+import { countingFormats, countingFrames } from '../support/counting-frames.ts';
+import { readCountingFrames, runsOf } from '../support/counting-reader.ts';
+import { basicAuth, CountingSource } from '../support/counting-source.ts';
 import { eventually } from '../support/eventually.ts';
-import {
-  labelledFrameBytes,
-  labelledFrameMs,
-  labelledFrames,
-  readLabelledFrames,
-  runsOf,
-} from '../support/labelled-frames.ts';
-import { basicAuth, LabelledSource } from '../support/labelled-source.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { adminPassword, ServerProcess, sourcePassword } from '../support/server-process.ts';
 import { metricOf, statusOf, statusSources } from '../support/server-views.ts';
 import { StreamClient } from '../support/stream-client.ts';
 
+const format = countingFormats.mp3At128;
 const headTimeoutMs = 1500;
 const limits = { headBytes: 4096, headLines: 20, targetBytes: 512, bodyBytes: 2048, authFailures: 3 };
 const malformedTotal = 'legacystream_runtime_requests_malformed_total';
@@ -32,7 +28,7 @@ const adminAuth = basicAuth(adminPassword, 'admin');
 const type = 'Content-Type: audio/mpeg';
 
 let server: ServerProcess;
-let station: LabelledSource;
+let station: CountingSource;
 let listener: StreamClient;
 let stationStartMs = 0;
 
@@ -51,7 +47,12 @@ BodyBytes=${limits.bodyBytes}
 AuthFailures=${limits.authFailures}
 `,
   });
-  station = await LabelledSource.onAir({ port: server.httpPort, mount: '/station', id: 1 });
+  station = await CountingSource.start({
+    port: server.httpPort,
+    mount: '/station',
+    id: 1,
+    dialect: 'SOURCE',
+  });
   stationStartMs = performance.now();
   listener = await StreamClient.open({ port: server.httpPort, path: '/station' });
 });
@@ -80,7 +81,7 @@ async function grows(name: string, label: string | undefined, by: number, action
 
 /** Waits until the listener of the station has heard so much more of it. */
 async function stationPlays(ms: number): Promise<void> {
-  await listener.raw.untilBytes(listener.raw.byteCount + (ms / labelledFrameMs) * labelledFrameBytes);
+  await listener.raw.untilBytes(listener.raw.byteCount + (ms / format.frameMs) * format.frameBytes);
 }
 
 describe('limits', () => {
@@ -153,7 +154,12 @@ describe('limits', () => {
         assert.match(answer, /^OK2\r\nicy-caps:11\r\n\r\n/);
       });
     }
-    const source = await LabelledSource.onAir({ port: server.httpPort, mount: '/icy-limits', id: 2 });
+    const source = await CountingSource.start({
+      port: server.httpPort,
+      mount: '/icy-limits',
+      id: 2,
+      dialect: 'SOURCE',
+    });
     source.destroy();
   });
 });
@@ -376,21 +382,26 @@ describe('hostile audio', () => {
   }
 
   test('a source that sends at line speed is held to the speed of its audio, which is heard whole', async () => {
-    const source = await LabelledSource.ask({ port: server.httpPort, mount: '/flood', id: 3 });
+    const source = await CountingSource.ask({
+      port: server.httpPort,
+      mount: '/flood',
+      id: 3,
+      dialect: 'SOURCE',
+    });
     assert.ok(await source.admitted());
     const startMs = performance.now();
     const framesPerBlock = 400;
-    const stop = flood(source.client, (i) => labelledFrames(3, i * framesPerBlock, framesPerBlock));
+    const stop = flood(source.client, (i) => countingFrames(i * framesPerBlock, framesPerBlock, format, 3));
     try {
       const heard = await StreamClient.open({ port: server.httpPort, path: '/flood' });
       await heard.receive(120_000, 15_000);
       const received = await metricOf(server, 'legacystream_ingest_received_bytes', 'mount="/flood"');
-      const playedMs = (received / labelledFrameBytes) * labelledFrameMs;
+      const playedMs = (received / format.frameBytes) * format.frameMs;
       const elapsedMs = performance.now() - startMs;
       // Ten seconds ahead, and what one read from the socket brings beyond that.
       assert.ok(playedMs < elapsedMs + 15_000, `${playedMs} ms of audio were taken in ${elapsedMs} ms`);
       assert.ok(source.client.socket.writableLength > 0, 'the source feels that it must wait');
-      const { frames, strayBytes } = readLabelledFrames(heard.body);
+      const { frames, strayBytes } = readCountingFrames(heard.body, format);
       assert.equal(runsOf(frames).length, 1, runsOf(frames).join());
       assert.equal(strayBytes, 0);
       heard.close();
@@ -466,10 +477,11 @@ test('tricks with paths find nothing, and the answer never tells why', async () 
 
 test('names and titles can add no header, no metadata and no markup', async () => {
   const evil = `<script>alert(1)</script>"'&\xc2\x85X-Evil: 1`;
-  const source = await LabelledSource.onAir({
+  const source = await CountingSource.start({
     port: server.httpPort,
     mount: '/injected',
     id: 4,
+    dialect: 'SOURCE',
     headers: [
       `ice-name: ${evil}`,
       'ice-description: a%0d%0aX-Evil: 1',
@@ -529,10 +541,11 @@ test('names and titles can add no header, no metadata and no markup', async () =
 
 test('an address is the one of the connection, whatever a client says', async () => {
   const forged = ['X-Forwarded-For: 203.0.113.9', 'X-Real-IP: 203.0.113.9', 'Forwarded: for=203.0.113.9'];
-  const source = await LabelledSource.onAir({
+  const source = await CountingSource.start({
     port: server.httpPort,
     mount: '/forged',
     id: 5,
+    dialect: 'SOURCE',
     headers: forged,
   });
   try {
@@ -552,10 +565,10 @@ test('an address is the one of the connection, whatever a client says', async ()
 test('the station was heard through all of it, every frame in order and in time', async () => {
   const deadline = performance.now();
   await listener.raw.until(() => {
-    const { frames } = readLabelledFrames(listener.body);
-    return frames.length * labelledFrameMs >= deadline - stationStartMs;
+    const { frames } = readCountingFrames(listener.body, format);
+    return frames.length * format.frameMs >= deadline - stationStartMs;
   });
-  const { frames, strayBytes } = readLabelledFrames(listener.body);
+  const { frames, strayBytes } = readCountingFrames(listener.body, format);
   assert.equal(strayBytes, 0);
   assert.deepEqual(runsOf(frames), [`1: 0-${frames.length - 1}`]);
   const bad = server.lines.filter(({ level }) => level === 'error' || level === 'fatal');

@@ -3,12 +3,8 @@ import { once } from 'node:events';
 import { connect } from 'node:net';
 import { after, before, test } from 'node:test';
 import { encodeMetadataBlock } from '@legacystream/core/icy/metadata-block.ts';
-import {
-  countingFormats,
-  countingFrames,
-  countingGaps,
-  readCountingFrames,
-} from '../support/counting-frames.ts';
+import { countingFormats, countingFrames } from '../support/counting-frames.ts';
+import { readCountingFrames } from '../support/counting-reader.ts';
 import { ServerProcess, sourcePassword } from '../support/server-process.ts';
 import { statusOf } from '../support/server-views.ts';
 import { StreamClient } from '../support/stream-client.ts';
@@ -58,8 +54,8 @@ for (const dialect of ['SHOUTcast v1', 'SOURCE'] as const) {
     const listener = await StreamClient.open({ port: server.httpPort, path: mount });
     const body = await listener.receive((frames - 10) * format.frameBytes);
     const heard = readCountingFrames(Buffer.from(body), format);
-    assert.deepEqual([heard.foreignBytes, heard.zeroBytes], [0, 0]);
-    assert.deepEqual(countingGaps(heard.numbers), []);
+    assert.deepEqual([heard.tornBytes, heard.zeroBytes], [0, 0]);
+    assert.deepEqual(heard.gaps, []);
     await statusOf(server, mount, (view) => view['title'] === titles.at(-1));
     const seen = server.lines.filter((line) => line.event === 'title.changed' && line['mount'] === mount);
     assert.deepEqual(

@@ -4,7 +4,8 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, test } from 'node:test';
-import { countingFormats, countingGaps, readCountingFrames } from '../support/counting-frames.ts';
+import { countingFormats } from '../support/counting-frames.ts';
+import { readCountingFrames } from '../support/counting-reader.ts';
 import { CountingSource } from '../support/counting-source.ts';
 import { eventually } from '../support/eventually.ts';
 import { type IcyBlock, readIcyBody, titlesOf } from '../support/icy-body.ts';
@@ -42,11 +43,11 @@ const join = () => StreamClient.open({ port: server.httpPort, path: mount, heade
 /** The number of the first whole frame after each block with a title. */
 function titlePlaces(body: Buffer): Map<string, number> {
   const { audio, blocks } = readIcyBody(body, metaint);
-  const { numbers, offsets } = readCountingFrames(audio, format);
+  const { frames } = readCountingFrames(audio, format);
   const places = new Map<string, number>();
   for (const { at, text } of blocks) {
-    const index = offsets.findIndex((offset) => offset >= at);
-    if (text !== '' && index >= 0) places.set(text, numbers[index]!);
+    const frame = frames.find((one) => one.at >= at);
+    if (text !== '' && frame) places.set(text, frame.number);
   }
   return places;
 }
@@ -76,9 +77,9 @@ test(`${intervals} intervals and every title in its place`, async () => {
     await client.receive(intervals * (metaint + 1), 20_000);
     const { audio, blocks } = readIcyBody(client.body, metaint);
     assert.ok(blocks.length >= intervals - 40, `${blocks.length} blocks`);
-    const { numbers, foreignBytes } = readCountingFrames(audio, format);
-    assert.equal(foreignBytes, 0);
-    assert.deepEqual(countingGaps(numbers), []);
+    const { gaps, tornBytes } = readCountingFrames(audio, format);
+    assert.equal(tornBytes, 0);
+    assert.deepEqual(gaps, []);
   }
   const shown = ['Before', ...songs].map((song) => song.replace("';", "' ;"));
   // What was sent before the first title was set is still in the burst.

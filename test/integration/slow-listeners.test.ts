@@ -5,7 +5,8 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { countingFormats, countingGaps, readCountingFrames } from '../support/counting-frames.ts';
+import { countingFormats } from '../support/counting-frames.ts';
+import { type CountingReader, readCountingFrames } from '../support/counting-reader.ts';
 import { CountingSource } from '../support/counting-source.ts';
 import { eventually } from '../support/eventually.ts';
 import { readIcyBody, titlesOf } from '../support/icy-body.ts';
@@ -50,14 +51,14 @@ const untilFarBehind = () =>
   );
 
 /** Reads on until a stretch of frames after the gap has come. */
-async function readPastGap(client: StreamClient, numbersOf: () => readonly number[]): Promise<void> {
+async function readPastGap(client: StreamClient, heardOf: () => CountingReader): Promise<void> {
   client.raw.socket.resume();
   await eventually(
     'it is past the gap',
     () => {
-      const numbers = numbersOf();
-      const gap = countingGaps(numbers).at(-1);
-      return gap !== undefined && (numbers.at(-1) ?? 0) > gap[1] + 40;
+      const { gaps, last = 0 } = heardOf();
+      const gap = gaps.at(-1);
+      return gap !== undefined && last > gap.next + 40;
     },
     25_000,
   );
@@ -91,10 +92,10 @@ after(async () => {
 describe('on a mount with frozen listeners', { concurrency: true }, () => {
   test('a slow one is moved to live between two frames', async () => {
     await untilFarBehind();
-    await readPastGap(slow, () => readCountingFrames(slow.body, format).numbers);
-    const { numbers, foreignBytes, zeroBytes } = readCountingFrames(slow.body, format);
-    assert.deepEqual({ foreignBytes, zeroBytes }, { foreignBytes: 0, zeroBytes: 0 });
-    for (const [from, to] of countingGaps(numbers)) assert.ok(to > from, `${from} to ${to}: never back`);
+    await readPastGap(slow, () => readCountingFrames(slow.body, format));
+    const { gaps, tornBytes, zeroBytes } = readCountingFrames(slow.body, format);
+    assert.deepEqual({ tornBytes, zeroBytes }, { tornBytes: 0, zeroBytes: 0 });
+    for (const { after, next } of gaps) assert.ok(next > after, `${after} to ${next}: never back`);
   });
 
   test('a slow one with titles too, and its byte count stays right', async () => {
@@ -102,11 +103,11 @@ describe('on a mount with frozen listeners', { concurrency: true }, () => {
     await server.admin(`/admin/metadata?mode=updinfo&mount=${mount}&song=After`);
     const metaint = Number((await slowIcy.head()).headers.get('icy-metaint'));
     const read = () => readIcyBody(slowIcy.body, metaint);
-    await readPastGap(slowIcy, () => readCountingFrames(read().audio, format).numbers);
+    await readPastGap(slowIcy, () => readCountingFrames(read().audio, format));
     const { audio, blocks } = read();
-    const { numbers, foreignBytes } = readCountingFrames(audio, format);
-    assert.equal(foreignBytes, 0, 'no torn frame, and no metadata taken for audio');
-    for (const [from, to] of countingGaps(numbers)) assert.ok(to > from, `${from} to ${to}: never back`);
+    const { gaps, tornBytes } = readCountingFrames(audio, format);
+    assert.equal(tornBytes, 0, 'no torn frame, and no metadata taken for audio');
+    for (const { after, next } of gaps) assert.ok(next > after, `${after} to ${next}: never back`);
     const titles = titlesOf(blocks);
     assert.ok(titles.includes('Before'));
     assert.equal(titles.at(-1), 'After');
@@ -124,10 +125,10 @@ describe('on a mount with frozen listeners', { concurrency: true }, () => {
     const grownMb = ((await resident()) - residentBefore) / 1e6;
     assert.ok(grownMb < 120, `the server grew by ${grownMb} MB`);
 
-    const { numbers, foreignBytes } = readCountingFrames(healthy.body, format);
-    assert.equal(foreignBytes, 0);
-    assert.deepEqual(countingGaps(numbers), []);
-    const behindMs = (last - (numbers.at(-1) ?? 0)) * format.frameMs;
+    const { gaps, last: heard = 0, tornBytes } = readCountingFrames(healthy.body, format);
+    assert.equal(tornBytes, 0);
+    assert.deepEqual(gaps, []);
+    const behindMs = (last - heard) * format.frameMs;
     assert.ok(behindMs < 3_000, `${behindMs} ms behind the source`);
     let longest = 0;
     let same = 0;

@@ -7,19 +7,16 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { hashPassword } from '@legacystream/runtime/passwords.ts';
+import { countingFormats, countingFrames } from '../support/counting-frames.ts';
+import { readCountingFrames, runsOf } from '../support/counting-reader.ts';
+import { basicAuth } from '../support/counting-source.ts';
 import { eventually } from '../support/eventually.ts';
-import {
-  labelledFrameBytes,
-  labelledFrames,
-  readLabelledFrames,
-  runsOf,
-} from '../support/labelled-frames.ts';
-import { basicAuth } from '../support/labelled-source.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { ServerProcess, sourcePassword } from '../support/server-process.ts';
 import { statusOf, statusSources } from '../support/server-views.ts';
 import { StreamClient } from '../support/stream-client.ts';
 
+const format = countingFormats.mp3At128;
 /** UTF-8 as it goes over the wire, one character a byte. */
 const utf8 = Buffer.from('Zürich 日本', 'utf8').toString('latin1');
 const accepted = 'HTTP/1.0 200 OK\r\n\r\n';
@@ -66,15 +63,15 @@ async function connect(port = server.httpPort): Promise<RawClient> {
 }
 
 const head = (...lines: string[]): string => `${lines.join('\r\n')}\r\n\r\n`;
-const mp3 = (id: number, from = 0): Buffer => labelledFrames(id, from, frameCount);
+const mp3 = (id: number, from = 0): Buffer => countingFrames(from, frameCount, format, id);
 const joined = (text: string, body: Uint8Array): Buffer => Buffer.concat([Buffer.from(text, 'latin1'), body]);
 
 /** A listener of the mount hears exactly the frames of this source. */
 async function expectHeard(mount: string, id: number): Promise<void> {
   const listener = await StreamClient.open({ port: server.httpPort, path: mount });
   try {
-    const audio = await listener.receive(frameCount * labelledFrameBytes);
-    const { frames, strayBytes } = readLabelledFrames(audio);
+    const audio = await listener.receive(frameCount * format.frameBytes);
+    const { frames, strayBytes } = readCountingFrames(audio, format);
     assert.deepEqual(runsOf(frames), [`${id}: 0-${frameCount - 1}`]);
     assert.equal(strayBytes, 0);
   } finally {
@@ -171,9 +168,9 @@ describe('HTTP sources', () => {
 
   async function expectHeardExceptLast(mount: string, id: number): Promise<void> {
     const listener = await StreamClient.open({ port: server.httpPort, path: mount });
-    const audio = await listener.receive((frameCount - 1) * labelledFrameBytes);
+    const audio = await listener.receive((frameCount - 1) * format.frameBytes);
     listener.close();
-    assert.deepEqual(runsOf(readLabelledFrames(audio).frames), [`${id}: 0-${frameCount - 2}`]);
+    assert.deepEqual(runsOf(readCountingFrames(audio, format).frames), [`${id}: 0-${frameCount - 2}`]);
   }
 
   test('a chunked body is decoded, in chunks of any size and spelling, and ends where it says', async () => {

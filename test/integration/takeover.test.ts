@@ -5,19 +5,21 @@
  */
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
+import { countingFormats, countingFrame } from '../support/counting-frames.ts';
+import { readCountingFrames, runsOf } from '../support/counting-reader.ts';
+import { CountingSource, type CountingSourceOptions, sourceDialects } from '../support/counting-source.ts';
 import { readIcyBody, titlesOf } from '../support/icy-body.ts';
-import { labelledFrame, labelledFrameBytes, readLabelledFrames, runsOf } from '../support/labelled-frames.ts';
-import { LabelledSource, type LabelledSourceOptions, sourceDialects } from '../support/labelled-source.ts';
 import { ServerProcess } from '../support/server-process.ts';
 import { statusOf } from '../support/server-views.ts';
 import { StreamClient } from '../support/stream-client.ts';
 
+const format = countingFormats.mp3At128;
 const lingerSeconds = 3;
 const refusal = /^(?:HTTP\/1\.1 403 Forbidden\r\n[\s\S]*\r\n\r\n)?Mountpoint in use\r\n$/;
 
 let server: ServerProcess;
 let lastId = 0;
-const sources: LabelledSource[] = [];
+const sources: CountingSource[] = [];
 const listeners: StreamClient[] = [];
 
 before(async () => {
@@ -45,24 +47,30 @@ after(async () => {
   await server?.stop();
 });
 
-type Sending = Omit<LabelledSourceOptions, 'port' | 'id' | 'mount'>;
+type Sending = Omit<CountingSourceOptions, 'port' | 'id' | 'mount'>;
 
-async function ask(mount: string, sending: Sending = {}): Promise<LabelledSource> {
+async function ask(mount: string, sending: Sending = {}): Promise<CountingSource> {
   lastId += 1;
-  const source = await LabelledSource.ask({ port: server.httpPort, mount, id: lastId, ...sending });
+  const source = await CountingSource.ask({
+    port: server.httpPort,
+    mount,
+    id: lastId,
+    dialect: 'SOURCE',
+    ...sending,
+  });
   sources.push(source);
   return source;
 }
 
 /** A source on air, in real time from now on. */
-async function goOnAir(mount: string, sending: Sending = {}): Promise<LabelledSource> {
+async function goOnAir(mount: string, sending: Sending = {}): Promise<CountingSource> {
   const source = await ask(mount, sending);
   assert.ok(await source.admitted(), source.client.text);
-  source.start(500);
+  source.resume(500);
   return source;
 }
 
-async function expectRefused(source: LabelledSource): Promise<void> {
+async function expectRefused(source: CountingSource): Promise<void> {
   assert.match((await source.client.closed()).toString('latin1'), refusal);
 }
 
@@ -73,14 +81,14 @@ async function listen(path: string, headers: readonly string[] = []): Promise<St
 }
 
 /** Waits until the listener has heard frames of this source, at least to that number. */
-async function hears(listener: StreamClient, source: LabelledSource, number: number): Promise<void> {
-  const wanted = labelledFrame(source.id, number);
+async function hears(listener: StreamClient, source: CountingSource, number: number): Promise<void> {
+  const wanted = countingFrame(number, format, source.id);
   await listener.raw.until((bytes) => bytes.includes(wanted));
 }
 
 /** What the listener heard is whole frames of these sources, each without a gap, in this order. */
-function assertHeard(listener: StreamClient, inOrder: readonly LabelledSource[], from = 0): void {
-  const { frames, strayBytes } = readLabelledFrames(listener.body);
+function assertHeard(listener: StreamClient, inOrder: readonly CountingSource[], from = 0): void {
+  const { frames, strayBytes } = readCountingFrames(listener.body, format);
   const runs = runsOf(frames);
   assert.equal(strayBytes, 0, `stray bytes among ${runs.join(', ')}`);
   assert.deepEqual(
@@ -106,7 +114,7 @@ describe('policies', { concurrency: true }, () => {
     const first = await goOnAir(mount);
     const listener = await listen(mount);
     for (const dialect of sourceDialects) await expectRefused(await ask(mount, { dialect, eagerFrames: 20 }));
-    await hears(listener, first, first.next + 20);
+    await hears(listener, first, first.nextNumber + 20);
     assertHeard(listener, [first]);
   });
 
@@ -118,7 +126,9 @@ describe('policies', { concurrency: true }, () => {
       await hears(listener, ghost, 20);
       ghost.pause();
       // Half a frame is the last that the ghost says: nobody may hear it.
-      ghost.client.write(labelledFrame(ghost.id, ghost.next).subarray(0, labelledFrameBytes / 2));
+      ghost.client.write(
+        countingFrame(ghost.nextNumber, format, ghost.id).subarray(0, format.frameBytes / 2),
+      );
       const silentSinceMs = performance.now();
       let newcomer = await ask(mount, { dialect });
       while (!(await newcomer.admitted())) {
@@ -129,7 +139,7 @@ describe('policies', { concurrency: true }, () => {
       const tookMs = performance.now() - silentSinceMs;
       assert.ok(tookMs >= 1950, `replaced after ${tookMs} ms of silence`);
       assert.ok(tookMs < 3500, `replaced after ${tookMs} ms of silence`);
-      newcomer.start(500);
+      newcomer.resume(500);
       await ghost.client.closed();
       await hears(listener, newcomer, 40);
       assertHeard(listener, [ghost, newcomer]);
@@ -143,7 +153,7 @@ describe('policies', { concurrency: true }, () => {
     await hears(listener, first, 20);
     const second = await ask(mount, { dialect: 'PUT', eagerFrames: 30 });
     assert.ok(await second.admitted());
-    second.start(500);
+    second.resume(500);
     await first.client.closed();
     await disconnected(mount, 'taken-over');
     for (const dialect of sourceDialects) await expectRefused(await ask(mount, { dialect, eagerFrames: 20 }));
@@ -166,7 +176,7 @@ describe('policies', { concurrency: true }, () => {
     }
     assert.ok(performance.now() - silentSinceMs >= 2950, 'the limit is three seconds');
     await disconnected(mount, 'timeout');
-    newcomer.start(500);
+    newcomer.resume(500);
     await hears(listener, newcomer, 20);
     assertHeard(listener, [first, newcomer]);
   });
@@ -192,7 +202,7 @@ describe('policies', { concurrency: true }, () => {
 describe('coming back', { concurrency: true }, () => {
   test('a source that drops and comes back keeps its listeners, who hear whole frames only', async () => {
     const mount = '/back';
-    const inOrder: LabelledSource[] = [];
+    const inOrder: CountingSource[] = [];
     let listener: StreamClient | undefined;
     for (const [i, dialect] of sourceDialects.entries()) {
       const source = await goOnAir(mount, { dialect });
@@ -200,8 +210,8 @@ describe('coming back', { concurrency: true }, () => {
       listener ??= await listen(mount);
       await hears(listener, source, 30);
       source.pause();
-      source.client.write(labelledFrame(source.id, source.next).subarray(0, 100 + i));
-      if (i % 2 === 0) source.end();
+      source.client.write(countingFrame(source.nextNumber, format, source.id).subarray(0, 100 + i));
+      if (i % 2 === 0) void source.end();
       else source.client.socket.resetAndDestroy();
       await server.waitFor('source.disconnected', 10_000, () => disconnectsOf(mount) > i);
     }
@@ -228,7 +238,7 @@ describe('coming back', { concurrency: true }, () => {
     const listener = await listen(mount, icy);
     const query = new URLSearchParams({ mode: 'updinfo', mount, song: title, charset: 'UTF-8' });
     assert.equal((await server.admin(`/admin/metadata?${query}`)).status, 200);
-    first.end();
+    void first.end();
     await disconnected(mount, 'closed');
     const second = await goOnAir(mount);
     await statusOf(server, mount, (status) => status['title'] === title);
@@ -275,7 +285,7 @@ describe('races', () => {
     ms === 0 ? Promise.resolve() : new Promise((resolve) => setTimeout(resolve, ms));
 
   /** Two sources that ask within moments of each other, both sending before they are let in. @returns the winner */
-  async function race(mount: string, chance: (below: number) => number): Promise<LabelledSource> {
+  async function race(mount: string, chance: (below: number) => number): Promise<CountingSource> {
     const rivals = await Promise.all(
       // Half of them start in the same instant, or nearly so.
       [0, chance(chance(2) === 0 ? 3 : maxApartMs + 1)].map(async (ms) => {
@@ -296,19 +306,19 @@ describe('races', () => {
     const runOne = async (_: unknown, index: number): Promise<void> => {
       const mount = `/race/${index}`;
       const chance = createChance(index + 1);
-      const winners: LabelledSource[] = [];
+      const winners: CountingSource[] = [];
       let listener: StreamClient | undefined;
       for (let round = 0; round < rounds; round++) {
         const winner = await race(mount, chance);
         winners.push(winner);
-        winner.send(moreFrames);
+        winner.sendAhead(moreFrames);
         listener ??= await listen(mount);
         await hears(listener, winner, eagerFrames + moreFrames - 1);
-        winner.end();
+        void winner.end();
         await winner.client.closed();
       }
       assertHeard(listener!, winners);
-      const { frames } = readLabelledFrames(listener!.body);
+      const { frames } = readCountingFrames(listener!.body, format);
       assert.equal(frames.length, rounds * (eagerFrames + moreFrames));
     };
     await Promise.all(Array.from({ length: mounts }, runOne));
@@ -330,7 +340,7 @@ describe('races', () => {
           await later(2100);
         }
         const winner = await race(mount, createChance(1000 + index));
-        winner.send(moreFrames);
+        winner.sendAhead(moreFrames);
         await old.client.closed();
         await hears(listener, winner, eagerFrames + moreFrames - 1);
         assertHeard(listener, [old, winner]);

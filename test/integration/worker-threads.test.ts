@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { after, before, describe, test } from 'node:test';
-import { countingFormats, countingGaps, readCountingFrames } from '../support/counting-frames.ts';
+import { countingFormats } from '../support/counting-frames.ts';
+import { readCountingFrames } from '../support/counting-reader.ts';
 import { CountingSource } from '../support/counting-source.ts';
 import { eventually } from '../support/eventually.ts';
 import { ServerProcess, sourcePassword } from '../support/server-process.ts';
@@ -49,8 +50,8 @@ describe('a server with several edge threads', () => {
     const bodies = await Promise.all(listeners.map((listener) => listener.receive(3 * 16_000)));
     for (const body of bodies) {
       const heard = readCountingFrames(body, countingFormats.mp3At128);
-      assert.equal(heard.foreignBytes, 0);
-      assert.deepEqual(countingGaps(heard.numbers), []);
+      assert.equal(heard.tornBytes, 0);
+      assert.deepEqual(heard.gaps, []);
     }
   });
 
@@ -143,7 +144,7 @@ describe('a server with several edge threads', () => {
     listeners = [...left, ...back];
     await statusOf(server, mount, (view) => view['listeners'] === left.length + listenerCount);
     for (const listener of back)
-      assert.equal(readCountingFrames(listener.body, countingFormats.mp3At128).foreignBytes, 0);
+      assert.equal(readCountingFrames(listener.body, countingFormats.mp3At128).tornBytes, 0);
   });
 });
 

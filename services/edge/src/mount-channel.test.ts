@@ -3,8 +3,6 @@ import { test } from 'node:test';
 import { ManualClock } from '@legacystream/core/manual-clock.ts';
 import type { MountState } from '@legacystream/core/mounts/mount-state.ts';
 import fc from 'fast-check';
-import { readCountingFrames } from '../../../test/fixtures/counting-frames.ts';
-import { IcyDecoder } from '../../../test/fixtures/icy-decoder.ts';
 import {
   audioMessage,
   headersMessage,
@@ -14,7 +12,12 @@ import {
 } from '../../../test/fixtures/mount-states.ts';
 import { RecordingListener } from '../../../test/fixtures/recording-listener.ts';
 import { ScriptedBus } from '../../../test/fixtures/scripted-bus.ts';
+import { countingFormats } from '../../../test/support/counting-frames.ts';
+import { readCountingFrames } from '../../../test/support/counting-reader.ts';
+import { IcyReader } from '../../../test/support/icy-body.ts';
 import { MountChannel } from './mount-channel.ts';
+
+const format = countingFormats.mp3Padded;
 
 const subject = 'audio.live';
 
@@ -68,7 +71,7 @@ test('history and what came live meanwhile are spliced: every frame once, in ord
         assert.equal(edge.channel.joinable, false);
         await edge.bus.tell(run(10, historyFrom, historyTo));
         edge.live(...run(10, historyTo + 1, historyTo + liveCount + 3));
-        const { first, last, lost, doubled } = readCountingFrames(edge.join().received);
+        const { first, last, lost, doubled } = readCountingFrames(edge.join().received, format);
         const from = historyCount > 0 ? historyFrom : liveFrom;
         const to = historyTo + liveCount + 3;
         assert.deepEqual([first, last, lost, doubled], [(from - 1) * 4, to * 4 - 1, 0, 0]);
@@ -86,7 +89,7 @@ test('duplicates, superseded writers and malformed messages are dropped and coun
   edge.live(audioMessage(10, 2), audioMessage(9, 4), Buffer.from('garbage'), audioMessage(10, 6));
   edge.live(message(10, 7, { kind: 3, payload: Buffer.from('no title') }));
   assert.deepEqual(edge.channel.stats, { malformed: 2, stale: 2, lost: 2 });
-  const { count, lost } = readCountingFrames(edge.join().received);
+  const { count, lost } = readCountingFrames(edge.join().received, format);
   assert.deepEqual([count, lost], [16, 8]);
 });
 
@@ -109,15 +112,15 @@ test('a new session is heard at once by those on air, whose count of bytes goes 
   const [plain, icy] = [edge.join(), edge.join(true)];
   edge.live(titleMessage(11, 1, 'Another session'), ...run(11, 2, 30), audioMessage(10, 21));
   edge.deliver();
-  const heard = readCountingFrames(plain.received);
+  const heard = readCountingFrames(plain.received, format);
   assert.equal(heard.tornBytes, 0);
   assert.equal(heard.count, 20 * 4 + 29 * 4);
   let audio = Buffer.alloc(0);
-  const decoder = new IcyDecoder(1000, (bytes) => {
+  const decoder = new IcyReader(1000, (bytes) => {
     audio = Buffer.concat([audio, bytes]);
   });
   decoder.push(icy.received);
-  assert.equal(readCountingFrames(audio).tornBytes, 0);
+  assert.equal(readCountingFrames(audio, format).tornBytes, 0);
   const full = decoder.blocks.filter(({ bytes }) => bytes.length > 1).map(({ bytes }) => bytes.toString());
   assert.equal(full.length, 2);
   assert.ok(full[0]!.includes('At first') && full[1]!.includes('Another session'));
@@ -136,7 +139,7 @@ test('from the middle of a history, a codec with headers begins where they are r
   await edge.bus.tell([...run(10, 50, 55), headersMessage(10, 56, 'headers', false), ...run(10, 57, 60)]);
   const listener = edge.join();
   assert.equal(Buffer.from(listener.writes[0]!).toString(), 'headers');
-  assert.equal(readCountingFrames(listener.writes[1]!).first, 56 * 4);
+  assert.equal(readCountingFrames(listener.writes[1]!, format).first, 56 * 4);
 });
 
 test('without its headers a codec that needs them has nothing to begin with', async () => {
@@ -157,8 +160,8 @@ test('the audio of a new session waits for its own headers', async () => {
   edge.deliver();
   const after = Buffer.concat(listener.writes.slice(2));
   assert.equal(after.indexOf('new'), 0, 'those on air missed them in band');
-  assert.equal(readCountingFrames(after.subarray(3)).first, 20);
-  assert.equal(readCountingFrames(after.subarray(3)).count, 4);
+  assert.equal(readCountingFrames(after.subarray(3), format).first, 20);
+  assert.equal(readCountingFrames(after.subarray(3), format).count, 4);
 });
 
 test('repeated headers are not sent to those on air, unless they have missed them', async () => {
@@ -222,7 +225,7 @@ test('a bus without a history serves from what comes live', async () => {
   const edge = new Edge();
   edge.live(...run(10, 5, 6));
   await edge.bus.tell(new Error('away'));
-  assert.equal(readCountingFrames(edge.join().received).first, 16);
+  assert.equal(readCountingFrames(edge.join().received, format).first, 16);
 });
 
 test('a history that does not come is done without, and is ignored when it comes late', async () => {
@@ -231,7 +234,7 @@ test('a history that does not come is done without, and is ignored when it comes
   edge.clock.advance(5000);
   assert.equal(edge.channel.joinable, true);
   await edge.bus.tell(run(10, 1, 6));
-  assert.equal(readCountingFrames(edge.join().received).first, 16);
+  assert.equal(readCountingFrames(edge.join().received, format).first, 16);
   assert.equal(edge.channel.stats.stale, 0);
 });
 

@@ -3,7 +3,9 @@
  * stand and reads the counting frames between them. Whatever is lost, doubled, torn or
  * out of its place is counted.
  */
-import { type CountingFormat, countingFrame } from '../../support/counting-frames.ts';
+import type { CountingFormat } from '../../support/counting-frames.ts';
+import { CountingReader } from '../../support/counting-reader.ts';
+import { type IcyBlock, IcyReader } from '../../support/icy-body.ts';
 
 export type CheckCounts = {
   frames: number;
@@ -61,105 +63,48 @@ export type FrameCheckerOptions = {
   readonly onFrame?: (number: number) => void;
 };
 
-const empty = Buffer.alloc(0);
-const sync = 0xff;
-const numberBytes = 4;
-const blockText = /^StreamTitle='.*?';(?:StreamUrl='.*?';)?\0*$/s;
+const blockText = /^StreamTitle='.*?';(?:StreamUrl='.*?';)?$/s;
 
 export class FrameChecker {
-  readonly counts = noCounts();
-  readonly #options: FrameCheckerOptions;
-  #lastNumber: number | undefined;
-  #rest: Buffer = empty;
-  #audioLeft: number;
-  /** The block that is being read; undefined within audio. */
-  #block: Buffer | undefined;
-  #blockFilled = 0;
+  readonly #frames: CountingReader;
+  readonly #icy: IcyReader | undefined;
+  #badBlocks = 0;
+  #titles = 0;
 
-  constructor(options: FrameCheckerOptions) {
-    this.#options = options;
-    this.#audioLeft = options.metaint ?? Number.POSITIVE_INFINITY;
+  constructor({ format, metaint, onFrame }: FrameCheckerOptions) {
+    this.#frames = new CountingReader(format, ({ number }) => onFrame?.(number));
+    if (metaint === undefined) return;
+    this.#icy = new IcyReader(
+      metaint,
+      (audio) => this.#frames.push(audio),
+      (block) => this.#judge(block),
+    );
+  }
+
+  /** Of this moment. */
+  get counts(): CheckCounts {
+    const { count, jumps, lost, doubled, tornBytes, leadBytes, zeroBytes } = this.#frames;
+    return {
+      frames: count,
+      jumps,
+      lostFrames: lost,
+      doubledFrames: doubled,
+      tornBytes: tornBytes - leadBytes,
+      leadBytes,
+      zeroBytes,
+      badBlocks: this.#badBlocks,
+      titles: this.#titles,
+    };
   }
 
   /** Bytes are read before it returns, never kept. */
   push(body: Uint8Array): void {
-    let at = 0;
-    while (at < body.length) {
-      if (this.#block) at += this.#readBlock(this.#block, body.subarray(at));
-      else if (this.#audioLeft > 0) {
-        const audio = body.subarray(at, at + Math.min(this.#audioLeft, body.length - at));
-        this.#audioLeft -= audio.length;
-        at += audio.length;
-        this.#readAudio(audio);
-      } else {
-        this.#block = Buffer.alloc(body[at]! * 16);
-        this.#blockFilled = 0;
-        at += 1;
-        if (this.#block.length === 0) this.#endBlock();
-      }
-    }
+    (this.#icy ?? this.#frames).push(body);
   }
 
-  #readBlock(block: Buffer, body: Uint8Array): number {
-    const piece = body.subarray(0, block.length - this.#blockFilled);
-    block.set(piece, this.#blockFilled);
-    this.#blockFilled += piece.length;
-    if (this.#blockFilled === block.length) {
-      if (blockText.test(block.toString('utf8'))) this.counts.titles += 1;
-      else this.counts.badBlocks += 1;
-      this.#endBlock();
-    }
-    return piece.length;
-  }
-
-  #endBlock(): void {
-    this.#block = undefined;
-    this.#audioLeft = this.#options.metaint!;
-  }
-
-  #readAudio(audio: Uint8Array): void {
-    const { frameBytes } = this.#options.format;
-    const bytes = Buffer.concat([this.#rest, audio]);
-    let at = 0;
-    while (at < bytes.length) {
-      if (bytes[at] === sync) {
-        if (bytes.length - at < frameBytes) break;
-        const number = this.#frameAt(bytes, at);
-        if (number !== undefined) {
-          this.#note(number);
-          at += frameBytes;
-          continue;
-        }
-      }
-      if (bytes[at] === 0) this.counts.zeroBytes += 1;
-      else if (this.#lastNumber === undefined) this.counts.leadBytes += 1;
-      else this.counts.tornBytes += 1;
-      at += 1;
-    }
-    // A copy: what was pushed belongs to its owner again.
-    this.#rest = Buffer.from(bytes.subarray(at));
-  }
-
-  #frameAt(bytes: Buffer, at: number): number | undefined {
-    const { format } = this.#options;
-    let number = 0;
-    for (let i = 0; i < numberBytes; i += 1) number = number * 64 + bytes[at + format.header.length + i]!;
-    const whole = countingFrame(number, format);
-    return bytes.compare(whole, 0, whole.length, at, at + whole.length) === 0 ? number : undefined;
-  }
-
-  #note(number: number): void {
-    const { counts } = this;
-    counts.frames += 1;
-    const last = this.#lastNumber;
-    if (last !== undefined && number <= last) counts.doubledFrames += 1;
-    else {
-      if (last !== undefined && number > last + 1) {
-        counts.jumps += 1;
-        counts.lostFrames += number - last - 1;
-      }
-      this.#lastNumber = number;
-    }
-    this.#options.onFrame?.(number);
+  #judge({ bytes, text }: IcyBlock): void {
+    if (bytes.length === 1) return;
+    if (blockText.test(text)) this.#titles += 1;
+    else this.#badBlocks += 1;
   }
 }

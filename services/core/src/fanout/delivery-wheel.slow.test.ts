@@ -1,8 +1,11 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { countingFrames, readCountingFrames } from '../../../../test/fixtures/counting-frames.ts';
 import { RecordingListener } from '../../../../test/fixtures/recording-listener.ts';
 import { WheelStage } from '../../../../test/fixtures/wheel-stage.ts';
+import { countingFormats, countingFrames } from '../../../../test/support/counting-frames.ts';
+import { readCountingFrames } from '../../../../test/support/counting-reader.ts';
+
+const format = countingFormats.mp3Padded;
 
 test('one that has not taken its last write is never given a second', () => {
   const stage = new WheelStage();
@@ -28,7 +31,7 @@ test('the frozen never delay the others', () => {
       latestMs = stage.clock.monotonicMs();
     };
     stage.run(20_000);
-    const { lost, last } = readCountingFrames(listener.received);
+    const { lost, last } = readCountingFrames(listener.received, format);
     assert.equal(lost, 0);
     assert.ok(last! >= stage.next - 16);
     return worstMs;
@@ -48,7 +51,7 @@ test('one that takes its bytes again catches up by writes of bounded size, losin
   stage.run(1000);
   const caughtUp = listener.writes.slice(before).map((data) => data.length);
   assert.ok(caughtUp.length > 5 && Math.max(...caughtUp) <= 65_536);
-  const { lost, doubled, tornBytes } = readCountingFrames(listener.received);
+  const { lost, doubled, tornBytes } = readCountingFrames(listener.received, format);
   assert.deepEqual([lost, doubled, tornBytes], [0, 0, 0]);
   assert.equal(stage.wheel.stats.skips, 0);
 });
@@ -64,7 +67,7 @@ test('a piece larger than a write to catch up goes out whole', () => {
   listener.drain();
   stage.idle(1000);
   assert.equal(listener.position, stage.channel.head);
-  assert.equal(readCountingFrames(listener.received).lost, 0);
+  assert.equal(readCountingFrames(listener.received, format).lost, 0);
 });
 
 test('all who are equally far behind are written the same buffer to catch up', () => {
@@ -104,7 +107,7 @@ test('one that is too far behind goes on near live, on a frame, with a cushion',
   const [write] = listener.writes.slice(before);
   assert.ok(write!.length > 40_000 && write!.length <= 65_536);
   stage.run(5000);
-  const { gaps, tornBytes, zeroBytes, last } = readCountingFrames(listener.received);
+  const { gaps, tornBytes, zeroBytes, last } = readCountingFrames(listener.received, format);
   assert.equal(gaps.length, 1);
   assert.deepEqual([tornBytes, zeroBytes, last! > stage.next - 10], [0, 0, true]);
 });
@@ -122,7 +125,7 @@ test('one whose place has left the ring goes on near live, too', () => {
   }
   stage.run(2000);
   assert.equal(stage.wheel.stats.skips, 2);
-  assert.equal(readCountingFrames(plain.received).gaps.length, 1);
+  assert.equal(readCountingFrames(plain.received, format).gaps.length, 1);
   assert.equal(stage.wheel.stats.cuts, 0);
 });
 
@@ -137,7 +140,7 @@ test('a bound below the burst skips nobody back in time, and nobody starves', ()
     listener.drain();
     stage.run(500);
   }
-  const { doubled, last } = readCountingFrames(listener.received);
+  const { doubled, last } = readCountingFrames(listener.received, format);
   assert.equal(doubled, 0);
   assert.ok(last! > stage.next - 10);
   assert.ok(stage.wheel.stats.skips > 5);
@@ -217,7 +220,7 @@ test('one whose connection closes while it is cut off disturbs no turn', () => {
   stage.run(10_000);
   assert.equal(stage.wheel.listenerCount, 1);
   assert.equal(stage.wheel.stats.cuts, 5);
-  assert.equal(readCountingFrames(staying.received).lost, 0);
+  assert.equal(readCountingFrames(staying.received, format).lost, 0);
 });
 
 test('where sync points are rare, one who fell behind waits for the next and loses its place no earlier', () => {
@@ -225,7 +228,7 @@ test('where sync points are rare, one who fell behind waits for the next and los
   stage.feed(4);
   const listener = stage.join();
   const append = (frames: number, syncPoint: boolean) => {
-    stage.channel.append(countingFrames(stage.next, frames), frames * 26_122, syncPoint);
+    stage.channel.append(countingFrames(stage.next, frames, format), frames * 26_122, syncPoint);
     stage.next += frames;
   };
   listener.frozen = true;
@@ -241,7 +244,7 @@ test('where sync points are rare, one who fell behind waits for the next and los
   append(4, true);
   stage.idle(200);
   assert.equal(listener.position, stage.channel.head);
-  assert.equal(readCountingFrames(listener.received).tornBytes, 0);
+  assert.equal(readCountingFrames(listener.received, format).tornBytes, 0);
 });
 
 test('one who is moved over a change of headers is sent the new ones, and only then', () => {
@@ -291,7 +294,7 @@ test('those who catch up from one place lose nothing when the bound of a write c
     }
     stage.idle(8000);
     for (const listener of listeners) {
-      const { lost, doubled, tornBytes, last } = readCountingFrames(listener.received);
+      const { lost, doubled, tornBytes, last } = readCountingFrames(listener.received, format);
       assert.deepEqual([lost, doubled, tornBytes, last], [0, 0, 0, stage.next - 1], `phase ${phase}`);
     }
   }

@@ -1,9 +1,12 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { readCountingFrames } from '../../../../test/fixtures/counting-frames.ts';
 import { RecordingListener } from '../../../../test/fixtures/recording-listener.ts';
 import { WheelStage } from '../../../../test/fixtures/wheel-stage.ts';
+import { countingFormats } from '../../../../test/support/counting-frames.ts';
+import { readCountingFrames } from '../../../../test/support/counting-reader.ts';
+
+const format = countingFormats.mp3Padded;
 
 test('a plain listener hears every frame from its burst on, once and whole', () => {
   const stage = new WheelStage();
@@ -12,7 +15,7 @@ test('a plain listener hears every frame from its burst on, once and whole', () 
   const head = stage.next;
   stage.run(30_000);
   stage.idle(200);
-  const heard = readCountingFrames(listener.received);
+  const heard = readCountingFrames(listener.received, format);
   assert.equal(heard.last, stage.next - 1);
   assert.equal(heard.count, stage.next - heard.first!);
   assert.deepEqual([heard.tornBytes, heard.zeroBytes, heard.openBytes, heard.doubled], [0, 0, 0, 0]);
@@ -38,7 +41,7 @@ test('the headers of the codec come before the burst', () => {
   stage.run(3000);
   const listener = stage.join();
   assert.equal(listener.writes[0], headers);
-  assert.equal(readCountingFrames(listener.writes[1]!).tornBytes, 0);
+  assert.equal(readCountingFrames(listener.writes[1]!, format).tornBytes, 0);
 });
 
 test('all who are served from one position to one head are written the same buffer', () => {
@@ -180,7 +183,7 @@ test('a stream of which more than an ordinary write comes in a period is deliver
   }
   stage.idle(1100);
   assert.equal(listener.position, stage.channel.head);
-  const heard = readCountingFrames(listener.received);
+  const heard = readCountingFrames(listener.received, format);
   assert.deepEqual([heard.lost, heard.last], [0, stage.next - 1]);
   assert.equal(stage.wheel.stats.skips, 0);
 });

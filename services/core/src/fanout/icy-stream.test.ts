@@ -1,13 +1,16 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
-import { CountingReader, countingFrameBytes } from '../../../../test/fixtures/counting-frames.ts';
 import { judgeIcy } from '../../../../test/fixtures/heard-icy.ts';
-import { IcyDecoder } from '../../../../test/fixtures/icy-decoder.ts';
 import type { RecordingListener } from '../../../../test/fixtures/recording-listener.ts';
 import { WheelStage } from '../../../../test/fixtures/wheel-stage.ts';
+import { countingFormats, countingFrameBytes } from '../../../../test/support/counting-frames.ts';
+import { CountingReader } from '../../../../test/support/counting-reader.ts';
+import { IcyReader } from '../../../../test/support/icy-body.ts';
 import { Channel } from './channel.ts';
 import { IcyStream } from './icy-stream.ts';
+
+const format = countingFormats.mp3Padded;
 
 test('a listener hears whole frames, the title in force first, and each change in time', () => {
   const stage = new WheelStage();
@@ -188,14 +191,14 @@ for (const metaint of [16_000, 100_000]) {
       listener.drain();
       stage.run(3000);
     }
-    const audio = new CountingReader();
-    const decoder = new IcyDecoder(stage.icy.metaint, (bytes) => audio.push(bytes));
+    const audio = new CountingReader(format);
+    const decoder = new IcyReader(stage.icy.metaint, (bytes) => audio.push(bytes));
     decoder.push(listener.received);
     assert.equal(stage.wheel.stats.skips, 30);
     assert.equal(audio.gaps.length, 30);
     for (const [i, { number, at }] of audio.frames.entries()) {
       const next = audio.frames[i + 1];
-      const zeroes = next ? next.at - at - countingFrameBytes(number) : 0;
+      const zeroes = next ? next.at - at - countingFrameBytes(number, format) : 0;
       assert.ok(zeroes < 1024, `${zeroes} zeroes on end`);
     }
     judgeIcy(stage, listener);
@@ -231,8 +234,8 @@ test('a burst keeps three quarters of its length on the grid, and its zeroes sta
     for (let i = 0; i < 60; i += 1) {
       stage.run(100);
       const burst = stage.channel.head - stage.channel.burstEntry()!.start;
-      const audio = new CountingReader();
-      new IcyDecoder(metaint, (bytes) => audio.push(bytes)).push(stage.join(true).received);
+      const audio = new CountingReader(format);
+      new IcyReader(metaint, (bytes) => audio.push(bytes)).push(stage.join(true).received);
       const heard = stage.channel.head - stage.axis[audio.first!]!;
       assert.ok(heard <= burst && heard * 4 >= burst * 3, `${heard} of ${burst}`);
       assert.ok(audio.zeroBytes < metaint);

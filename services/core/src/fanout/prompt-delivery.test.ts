@@ -1,7 +1,10 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { readCountingFrames } from '../../../../test/fixtures/counting-frames.ts';
 import { WheelStage } from '../../../../test/fixtures/wheel-stage.ts';
+import { countingFormats } from '../../../../test/support/counting-frames.ts';
+import { readCountingFrames } from '../../../../test/support/counting-reader.ts';
+
+const format = countingFormats.mp3Padded;
 
 test('a small audience is served at once, the very same buffer, and nothing twice', () => {
   const stage = new WheelStage();
@@ -17,7 +20,7 @@ test('a small audience is served at once, the very same buffer, and nothing twic
   stage.clock.advance(stage.tickMs * 4);
   stage.wheel.tick(listeners.length);
   assert.equal(listeners[0]!.writes.length, 2);
-  const heard = readCountingFrames(listeners[0]!.received);
+  const heard = readCountingFrames(listeners[0]!.received, format);
   assert.deepEqual([heard.tornBytes, heard.doubled, heard.last], [0, 0, stage.next - 1]);
 });
 
@@ -52,6 +55,6 @@ test('who is ended is first sent what there is', () => {
   stage.feed(4);
   stage.wheel.closeAll('shutdown');
   assert.equal(listener.endedBy, 'shutdown');
-  assert.equal(readCountingFrames(listener.received).last, stage.next - 1);
+  assert.equal(readCountingFrames(listener.received, format).last, stage.next - 1);
   assert.equal(stage.wheel.listenerCount, 0);
 });
