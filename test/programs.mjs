@@ -32,6 +32,7 @@ export const programs = [
     also: ['chromium-browser', 'google-chrome'],
   },
   { name: 'icecast2', debian: 'icecast2', use: 'the reference to compare with', also: ['icecast'] },
+  { name: 'openssl', debian: 'openssl', use: 'makes certificates' },
   { name: 'xmllint', debian: 'libxml2-utils', use: 'validates XML answers' },
 ];
 

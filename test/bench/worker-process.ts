@@ -1,4 +1,4 @@
-/** A helper process of the benchmark, a source or a load client, that takes commands and answers them. */
+/** A child process of the benchmark, a source or a load client, that takes commands and answers them. */
 import type { ChildProcess } from 'node:child_process';
 import { fileURLToPath } from 'node:url';
 import type { Cleanup } from './cleanup.ts';

@@ -17,8 +17,7 @@ import { ProgramProcess } from '../support/program-process.ts';
 import { ServerProcess, sourcePassword } from '../support/server-process.ts';
 import { StreamClient } from '../support/stream-client.ts';
 
-const hasOpenssl = spawnSync('openssl', ['version']).status === 0;
-const skip = !hasOpenssl && 'openssl is not installed (Debian package openssl)';
+const skip = missingProgram('openssl');
 
 let folder: string;
 let server: ServerProcess;
