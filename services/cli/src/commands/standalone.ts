@@ -9,7 +9,7 @@ import { Subjects } from '@legacystream/core/bus/subjects.ts';
 import { registerEdgeMetrics } from '@legacystream/edge/edge-metrics.ts';
 import { DemoSource } from '@legacystream/ingest/demo-source.ts';
 import { registerIngestMetrics } from '@legacystream/ingest/ingest-metrics.ts';
-import { formatProblem } from '@legacystream/runtime/config/settings.ts';
+import { formatProblem, type Settings } from '@legacystream/runtime/config/settings.ts';
 import { Lifecycle } from '@legacystream/runtime/lifecycle.ts';
 import { MemoryBus } from '@legacystream/runtime/memory-bus.ts';
 import { MemoryStateStore } from '@legacystream/runtime/memory-state-store.ts';
@@ -51,6 +51,7 @@ export async function runStandalone(options: StandaloneOptions, io: CommandIo): 
   prepareDataDir(loaded.settings.server.dataDir, warn);
   const credentials = await generateCredentials(loaded.settings, warn);
   const { settings } = credentials;
+  for (const note of notInForce(settings)) configLog.warn('setting.idle', {}, note);
 
   const store = await MemoryStateStore.open({
     clock,
@@ -177,6 +178,17 @@ export async function runStandalone(options: StandaloneOptions, io: CommandIo): 
     );
   }
   return undefined;
+}
+
+/** What is set, and checked, and has no effect in this version. */
+function notInForce({ server, letsEncrypt, cloudflare }: Settings): string[] {
+  const notes: string[] = [];
+  if (server.trustedProxies.length > 0)
+    notes.push('[Server] TrustedProxies has no effect yet: every address is the connection’s own');
+  if (letsEncrypt.domains.length > 0 || cloudflare.apiToken) {
+    notes.push('[LetsEncrypt] and [Cloudflare] have no effect yet: certificates are read from files');
+  }
+  return notes;
 }
 
 /** A data directory that cannot be had stops nothing: what would be kept there is kept in memory. */
