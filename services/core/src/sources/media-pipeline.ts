@@ -12,7 +12,7 @@ import type {
   TagsEvent,
 } from '../codecs/frame-splitter.ts';
 import { OggVorbisRetitler } from '../codecs/ogg-vorbis-retitler.ts';
-import { sniffCodec } from '../codecs/sniff-codec.ts';
+import { maxSniffBytes, sniffCodec } from '../codecs/sniff-codec.ts';
 import { type Chunk, Chunker } from './chunker.ts';
 
 export interface MediaSink {
@@ -23,8 +23,6 @@ export interface MediaSink {
   format(format: Readonly<StreamFormat>): void;
 }
 
-/** What is looked at, at most, before the codec is decided. */
-const sniffBytes = 4096;
 const noStats: SplitterStats = { frames: 0, skippedBytes: 0, resyncs: 0 };
 
 export class MediaPipeline {
@@ -49,8 +47,8 @@ export class MediaPipeline {
     if (this.#splitter) return this.#feed(this.#splitter.push(bytes));
     // A copy, because the caller may read the next bytes into the same memory.
     this.#head = Buffer.concat([this.#head, bytes]);
-    const { codec, certain } = sniffCodec(this.#head.subarray(0, sniffBytes), this.#contentType);
-    if (certain || this.#head.byteLength >= sniffBytes) this.#decide(codec);
+    const { codec, certain } = sniffCodec(this.#head.subarray(0, maxSniffBytes), this.#contentType);
+    if (certain || this.#head.byteLength >= maxSniffBytes) this.#decide(codec);
   }
 
   /**
@@ -65,7 +63,7 @@ export class MediaPipeline {
   /** Decides the codec on what there is: the source pauses before it told enough. */
   settle(): void {
     if (!this.#splitter && this.#head.byteLength > 0) {
-      this.#decide(sniffCodec(this.#head.subarray(0, sniffBytes), this.#contentType).codec);
+      this.#decide(sniffCodec(this.#head.subarray(0, maxSniffBytes), this.#contentType).codec);
     }
     this.flushChunk();
   }
