@@ -5,6 +5,7 @@
 import type { Socket } from 'node:net';
 import type { DeliveryWheel } from '@legacystream/core/fanout/delivery-wheel.ts';
 import { Listener, type ListenerEnd } from '@legacystream/core/fanout/listener.ts';
+import { type QueuedWriteOwner, writeDirectly } from './direct-write.ts';
 
 export type ListenerDetails = {
   readonly id: number;
@@ -33,7 +34,7 @@ export interface ListenerOwner {
   left(listener: SocketListener): void;
 }
 
-export class SocketListener extends Listener {
+export class SocketListener extends Listener implements QueuedWriteOwner {
   readonly details: ListenerDetails;
   /** Why the server ended it; undefined while on air or when the client left by itself. */
   endedBy: ListenerEnd | undefined;
@@ -41,6 +42,8 @@ export class SocketListener extends Listener {
   wheel: DeliveryWheel | undefined;
   readonly #socket: Socket;
   readonly #owner: ListenerOwner;
+  /** Written past the stream and not taken by the kernel yet. */
+  #queuedBytes = 0;
 
   constructor(socket: Socket, icy: boolean, details: ListenerDetails, owner: ListenerOwner) {
     super(icy);
@@ -57,7 +60,7 @@ export class SocketListener extends Listener {
   }
 
   get pendingBytes(): number {
-    return this.#socket.writableLength;
+    return this.#queuedBytes > 0 ? this.#queuedBytes : this.#socket.writableLength;
   }
 
   /** Sends the response head and whatever `body` writes as one piece. */
@@ -69,7 +72,11 @@ export class SocketListener extends Listener {
   }
 
   write(data: Uint8Array): void {
-    this.#socket.write(data);
+    this.#queuedBytes = writeDirectly(this.#socket, data, this);
+  }
+
+  drained(queuedBytes: number): void {
+    this.#queuedBytes = queuedBytes;
   }
 
   close(reason: ListenerEnd): void {
@@ -78,7 +85,7 @@ export class SocketListener extends Listener {
     // One that takes nothing cannot be waited for; others still get what is on the way.
     if (reason === 'too-slow' || reason === 'killed') return void this.#socket.destroy();
     this.#socket.destroySoon();
-    if (this.#socket.writableLength > 0) setTimeout(destroySocket, lastWriteMs, this.#socket).unref();
+    if (this.pendingBytes > 0) setTimeout(destroySocket, lastWriteMs, this.#socket).unref();
   }
 
   left(): void {
