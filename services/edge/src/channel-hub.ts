@@ -13,9 +13,13 @@ import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import { MountChannel } from './mount-channel.ts';
 import type { MountDirectory } from './mount-directory.ts';
 
-const tickMs = 25;
 const minPeriodMs = 50;
-const idleTicks = 40;
+/** Turns are given out so often, as their period allows: every tick wakes the process. */
+const ticksPerPeriod = 20;
+const minTickMs = 25;
+const maxTickMs = 50;
+/** While nobody listens it is only looked for channels that may go. */
+const idleTickMs = 1_000;
 const lingerAfterLastMs = 30_000;
 const maxStallMs = 30_000;
 const maxSkips = 5;
@@ -31,8 +35,9 @@ export class ChannelHub {
   readonly #settings: Settings;
   readonly #channels = new Map<string, MountChannel>();
   readonly #unwatch: () => void;
-  readonly #ticker: Timer;
-  #ticks = 0;
+  #ticker: Timer;
+  #tickMs = idleTickMs;
+  #idleCheckedMs = 0;
 
   constructor(bus: Bus, clock: Clock, subjects: Subjects, settings: Settings, directory: MountDirectory) {
     this.#bus = bus;
@@ -40,7 +45,7 @@ export class ChannelHub {
     this.#subjects = subjects;
     this.#settings = settings;
     this.#unwatch = directory.watch((state) => this.#onState(state));
-    this.#ticker = clock.every(tickMs, () => this.#tick());
+    this.#ticker = clock.after(idleTickMs, () => this.#tick());
   }
 
   /** The channel of a live mount; opened if need be. */
@@ -52,6 +57,10 @@ export class ChannelHub {
     }
     // Whoever asks for it is about to listen.
     if (channel.idleSinceMs > 0) channel.idleSinceMs = this.#clock.monotonicMs();
+    if (this.#tickMs > maxTickMs) {
+      this.#ticker.cancel();
+      this.#tickAfter(minTickMs);
+    }
     return channel;
   }
 
@@ -101,14 +110,25 @@ export class ChannelHub {
 
   #tick(): void {
     let listeners = 0;
-    for (const channel of this.#channels.values()) listeners += channel.wheel.listenerCount;
-    for (const channel of this.#channels.values()) channel.wheel.tick(listeners);
-    this.#ticks += 1;
-    if (this.#ticks % idleTicks === 0) this.#dropIdle();
+    let periodMs = Number.POSITIVE_INFINITY;
+    for (const { wheel } of this.#channels.values()) listeners += wheel.listenerCount;
+    for (const { wheel } of this.#channels.values()) {
+      wheel.tick(listeners);
+      if (wheel.listenerCount > 0) periodMs = Math.min(periodMs, wheel.periodMs);
+    }
+    const nowMs = this.#clock.monotonicMs();
+    if (nowMs - this.#idleCheckedMs >= idleTickMs) this.#dropIdle(nowMs);
+    const tickMs = Math.min(maxTickMs, Math.max(minTickMs, periodMs / ticksPerPeriod));
+    this.#tickAfter(listeners > 0 ? tickMs : idleTickMs);
   }
 
-  #dropIdle(): void {
-    const nowMs = this.#clock.monotonicMs();
+  #tickAfter(tickMs: number): void {
+    this.#tickMs = tickMs;
+    this.#ticker = this.#clock.after(tickMs, () => this.#tick());
+  }
+
+  #dropIdle(nowMs: number): void {
+    this.#idleCheckedMs = nowMs;
     for (const channel of this.#channels.values()) {
       if (channel.wheel.listenerCount > 0) channel.idleSinceMs = 0;
       else if (channel.idleSinceMs === 0) channel.idleSinceMs = nowMs;
