@@ -6,6 +6,7 @@ import type { Socket } from 'node:net';
 import type { DeliveryWheel } from '@legacystream/core/fanout/delivery-wheel.ts';
 import { Listener, type ListenerEnd } from '@legacystream/core/fanout/listener.ts';
 import { type QueuedWriteOwner, writeDirectly } from './direct-write.ts';
+import { RecordWriter } from './record-writer.ts';
 
 export type ListenerDetails = {
   readonly id: number;
@@ -44,12 +45,14 @@ export class SocketListener extends Listener implements QueuedWriteOwner {
   readonly #owner: ListenerOwner;
   /** Written past the stream and not taken by the kernel yet. */
   #queuedBytes = 0;
+  readonly #records: RecordWriter | undefined;
 
   constructor(socket: Socket, icy: boolean, details: ListenerDetails, owner: ListenerOwner) {
     super(icy);
     this.details = details;
     this.#socket = socket;
     this.#owner = owner;
+    this.#records = 'encrypted' in socket ? new RecordWriter(socket) : undefined;
     const listenerSocket = socket as ListenerSocket;
     listenerSocket[listenerOf] = this;
     // One function for all sockets: a closure for each would cost memory for each.
@@ -60,6 +63,7 @@ export class SocketListener extends Listener implements QueuedWriteOwner {
   }
 
   get pendingBytes(): number {
+    if (this.#records) return this.#records.waitingBytes + this.#socket.writableLength;
     return this.#queuedBytes > 0 ? this.#queuedBytes : this.#socket.writableLength;
   }
 
@@ -72,7 +76,8 @@ export class SocketListener extends Listener implements QueuedWriteOwner {
   }
 
   write(data: Uint8Array): void {
-    this.#queuedBytes = writeDirectly(this.#socket, data, this);
+    if (this.#records) this.#records.write(data);
+    else this.#queuedBytes = writeDirectly(this.#socket, data, this);
   }
 
   drained(queuedBytes: number): void {
@@ -84,6 +89,7 @@ export class SocketListener extends Listener implements QueuedWriteOwner {
     this.endedBy = reason;
     // One that takes nothing cannot be waited for; others still get what is on the way.
     if (reason === 'too-slow' || reason === 'killed') return void this.#socket.destroy();
+    this.#records?.flush();
     this.#socket.destroySoon();
     if (this.pendingBytes > 0) setTimeout(destroySocket, lastWriteMs, this.#socket).unref();
   }
