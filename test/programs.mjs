@@ -32,8 +32,13 @@ export const programs = [
     also: ['chromium-browser', 'google-chrome'],
   },
   { name: 'icecast2', debian: 'icecast2', use: 'the reference to compare with', also: ['icecast'] },
+  { name: 'redis-server', debian: 'redis-server', use: 'keeps leases and documents' },
+  { name: 'redis-sentinel', debian: 'redis-sentinel', use: 'makes a replica of Redis the primary' },
+  { name: 'redis-cli', debian: 'redis-tools', use: 'forms a Redis cluster' },
+  { name: 'haproxy', debian: 'haproxy', use: 'stands before the server with the PROXY protocol' },
   { name: 'openssl', debian: 'openssl', use: 'makes certificates' },
   { name: 'xmllint', debian: 'libxml2-utils', use: 'validates XML answers' },
+  { name: 'nats-server', debian: 'nats-server', use: 'carries the bus between pods' },
 ];
 
 const commandTimeoutMs = 15 * 60_000;

@@ -1,18 +1,23 @@
 /**
  * The public ports of the process: HTTP with every dialect, SHOUTcast v1 one above it, and
- * HTTPS where there is a certificate.
+ * HTTPS where there is a certificate. Behind a TCP proxy all of them may begin with its
+ * PROXY header.
  */
 import { createServer } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
+import { TrustedProxies } from '@legacystream/runtime/client-address.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { FrontDoor } from '@legacystream/runtime/front-door/front-door.ts';
+import type { ProxyRules } from '@legacystream/runtime/front-door/proxy-preamble.ts';
 import type { Log } from '@legacystream/runtime/log.ts';
 import { listenTcp, type TcpListener } from '@legacystream/runtime/tcp-listener.ts';
 import { createTlsServer, reloadCertificate } from '@legacystream/runtime/tls.ts';
 
 /** Connections that may wait to be taken: a storm of thousands a second must not be refused. */
 const backlog = 4096;
+/** A proxy that is refused tries again and again. */
+const reportIntervalMs = 60_000;
 
 export class PublicPorts {
   readonly #settings: Settings;
@@ -22,12 +27,19 @@ export class PublicPorts {
   #shoutcast: TcpListener | undefined;
   #https: TcpListener | undefined;
   #tls: TlsServer | undefined;
+  readonly #proxyRules: ProxyRules | undefined;
+  #nextReportMs = 0;
 
   /** @param shared other threads listen on the same ports, and the kernel spreads connections */
   constructor(settings: Settings, log: Log, shared = false) {
     this.#settings = settings;
     this.#log = log;
     this.#shared = shared;
+    const trusted = new TrustedProxies(settings.server.trustedProxies);
+    const mode = settings.server.proxyProtocol;
+    if (mode !== 'off' || !trusted.isEmpty) {
+      this.#proxyRules = { mode, trusted, onRefused: (ip, reason) => this.#reportRefused(ip, reason) };
+    }
   }
 
   get isOpen(): boolean {
@@ -82,6 +94,13 @@ export class PublicPorts {
     }
   }
 
+  #reportRefused(ip: string, reason: string): void {
+    const nowMs = performance.now();
+    if (nowMs < this.#nextReportMs) return;
+    this.#nextReportMs = nowMs + reportIntervalMs;
+    this.#log.warn('proxy.refused', { ip, reason }, `a connection from ${ip} is refused: ${reason}`);
+  }
+
   async #openShoutcast(door: FrontDoor, httpPort: number): Promise<void> {
     const wanted = this.#settings.server.shoutcastPort;
     if (wanted === 'off') return;
@@ -101,7 +120,7 @@ export class PublicPorts {
 
   async #listen(door: FrontDoor, port: number, name: string): Promise<TcpListener> {
     const { bindAddress } = this.#settings.server;
-    const server = createServer({ allowHalfOpen: true }, (socket) => door.accept(socket));
+    const server = createServer({ allowHalfOpen: true }, (socket) => door.accept(socket, this.#proxyRules));
     const onError = (error: Error) => this.#log.error('accept.failed', { port, error });
     return listenTcp({ host: bindAddress, port, backlog, name, server, onError, reusePort: this.#shared });
   }

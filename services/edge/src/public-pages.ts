@@ -10,6 +10,7 @@ import { parseQuery, splitTarget, textOf } from '@legacystream/core/protocols/qu
 import { type Playlist, renderM3u, renderPls, renderXspf } from '@legacystream/core/status/playlists.ts';
 import { renderSevenXsl, sevenXslContentType } from '@legacystream/core/status/seven-xsl.ts';
 import { renderStatusJson, statusJsonContentType } from '@legacystream/core/status/status-json.ts';
+import { clientAddressOf } from '@legacystream/runtime/client-address.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import { baseUrlFor, type FleetStatus, type FleetView } from '@legacystream/runtime/fleet-status.ts';
 import type { MountDirectory } from './mount-directory.ts';
@@ -74,8 +75,8 @@ export class PublicPages {
       const isFresh = isAssetFresh(asset, request.headers['if-none-match']);
       return { status: isFresh ? 304 : 200, headers: assetHeaders(asset), body: isFresh ? '' : asset.body };
     }
-    const secure = 'encrypted' in request.socket;
-    const baseUrl = baseUrlFor(this.#settings, request.headers.host, secure, this.#port());
+    const { host, secure } = clientAddressOf(request.socket, request.headers);
+    const baseUrl = baseUrlFor(this.#settings, host, secure, this.#port());
     const mountFilter = () => {
       const value = parseQuery(rawQuery).get('mount');
       return value === undefined ? undefined : textOf(value);

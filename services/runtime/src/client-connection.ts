@@ -6,17 +6,11 @@ import type { Socket } from 'node:net';
 
 export type ClientConnection = {
   readonly socket: Socket;
-  /** Canonical address: IPv4 without the IPv6 wrapping. */
+  /** The client’s own address, as client-address.ts decides it. */
   readonly ip: string;
   /** Bytes after the head that were read with it. */
   readonly rest: Uint8Array;
 };
-
-/** `::ffff:192.0.2.1` → `192.0.2.1`; an address that is unknown because the client is gone → `0.0.0.0`. */
-export function canonicalAddress(address: string | undefined): string {
-  if (!address) return '0.0.0.0';
-  return address.startsWith('::ffff:') && address.includes('.') ? address.slice(7) : address;
-}
 
 const lingerMs = 2_000;
 const lingerBytes = 1024 * 1024;

@@ -180,11 +180,15 @@ export async function runStandalone(options: StandaloneOptions, io: CommandIo): 
   return undefined;
 }
 
-/** What is set, and checked, and has no effect in this version. */
+/** What is set, and checked, and has no effect, in this version or with what else is set. */
 function notInForce({ server, letsEncrypt, cloudflare }: Settings): string[] {
   const notes: string[] = [];
-  if (server.trustedProxies.length > 0)
-    notes.push('[Server] TrustedProxies has no effect yet: every address is the connection’s own');
+  if (server.proxyProtocol !== 'off' && server.trustedProxies.length === 0) {
+    const refused = server.proxyProtocol === 'required' ? 'every connection' : 'every PROXY header';
+    notes.push(
+      `[Server] ProxyProtocol has nobody to believe: with TrustedProxies empty ${refused} is refused`,
+    );
+  }
   if (letsEncrypt.domains.length > 0 || cloudflare.apiToken) {
     notes.push('[LetsEncrypt] and [Cloudflare] have no effect yet: certificates are read from files');
   }

@@ -8,7 +8,7 @@ import { parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
 import { parseBasicAuth } from '@legacystream/core/protocols/credentials.ts';
 import { parseQuery, type RawValue, splitTarget, textOf } from '@legacystream/core/protocols/query.ts';
 import type { Credentials } from '@legacystream/runtime/access.ts';
-import { canonicalAddress } from '@legacystream/runtime/client-connection.ts';
+import { clientAddressOf } from '@legacystream/runtime/client-address.ts';
 
 /** More than this of a refused body is not waited for. */
 const maxRestBytes = 1024 * 1024;
@@ -26,9 +26,10 @@ export class AdminRequest {
     const { rawPath, rawQuery } = splitTarget(request.url ?? '/');
     this.method = request.method ?? 'GET';
     this.path = rawPath;
-    this.ip = canonicalAddress(request.socket.remoteAddress);
-    this.host = request.headers.host;
-    this.secure = 'encrypted' in request.socket;
+    const { ip, host, secure } = clientAddressOf(request.socket, request.headers);
+    this.ip = ip;
+    this.host = host;
+    this.secure = secure;
     this.credentials = parseBasicAuth(request.headers.authorization);
     this.#parameters = new Map([...parseQuery(body), ...parseQuery(rawQuery)]);
   }

@@ -61,6 +61,11 @@ const server = Type.Object(
       'cidr',
       'Proxies whose word on the listener’s address and scheme is believed. Others are ignored.',
     ),
+    proxyProtocol: choice(
+      'off',
+      ['off', 'optional', 'required'],
+      'Whether connections begin with the PROXY protocol, version 1 or 2, by which a TCP load balancer names the client. On every public port, before TLS, and from TrustedProxies alone. `optional` takes connections with it and without; `required` refuses those without it, and those of everybody else. With `optional`, a trusted proxy that passes TCP on without it would let clients write it themselves.',
+    ),
     location: text('Earth', 'Where the server stands, as status pages show it.', { format: 'line' }),
     admin: text('admin@localhost', 'Whom to write to, as status pages show it.', { format: 'line' }),
     hostname: text(

@@ -9,9 +9,11 @@ import type { Server as HttpServer } from 'node:http';
 import type { Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
+import { notedPeer, notePeer, type Peer, passPeerOn } from '../client-address.ts';
 import { type ClientConnection, closeWith } from '../client-connection.ts';
 import { encodeRawResponse } from '../http/raw-response.ts';
 import { PendingConnection } from './pending-connection.ts';
+import { ProxyPreamble, type ProxyRules } from './proxy-preamble.ts';
 
 /**
  * What became of a request: `taken`, the handler owns the socket; `next`, it was answered
@@ -60,7 +62,9 @@ export class FrontDoor {
   readonly routes: FrontDoorRoutes;
   readonly limits: FrontDoorLimits;
   #tls: TlsServer | undefined;
-  readonly #pending = new Set<PendingConnection>();
+  readonly #pending = new Set<{ abandon(): void }>();
+  /** Peers of TLS handshakes under way, by the two ends of the connection, which both sockets know. */
+  readonly #handshakes = new Map<string, Peer>();
   #open = 0;
   /** One function for all sockets: a closure for each would cost memory for each. */
   readonly #onClose = (): void => {
@@ -84,40 +88,76 @@ export class FrontDoor {
   useTls(server: TlsServer): void {
     this.#tls = server;
     // The connection has been counted when it came; what comes out of it is the same one.
-    server.on('secureConnection', (socket) => this.#read(socket));
+    server.on('secureConnection', (socket) => {
+      const ends = endsOf(socket);
+      const peer = this.#handshakes.get(ends);
+      if (peer) passPeerOn(peer, socket);
+      this.#handshakes.delete(ends);
+      this.#read(socket);
+    });
   }
 
-  /** Takes a new connection, plain or decrypted. */
-  accept(socket: Socket): void {
+  /**
+   * Takes a new connection, or one that is to read another request.
+   * @param rules for a new one where proxies may stand between
+   */
+  accept(socket: Socket, rules?: ProxyRules): void {
     this.stats.connections += 1;
     if (this.isFull) return closeWith(socket, busy);
     this.#open += 1;
     socket.on('close', this.#onClose);
     socket.setNoDelay(true);
+    if (!rules) return this.#read(socket);
+    if (rules.mode !== 'off') return this.#readPreamble(socket, rules);
+    notePeer(socket, rules.trusted);
     this.#read(socket);
   }
 
   /** A connection was told what it is, or has gone. */
-  settled(pending: PendingConnection): void {
+  settled(pending: { abandon(): void }): void {
     this.#pending.delete(pending);
   }
 
   /** @returns false when there is no certificate to answer with */
   startTls(socket: Socket): boolean {
-    return this.#tls?.emit('connection', socket) ?? false;
+    if (!this.#tls) return false;
+    const peer = notedPeer(socket);
+    if (peer) {
+      const ends = endsOf(socket);
+      this.#handshakes.set(ends, peer);
+      socket.once('close', () => {
+        if (this.#handshakes.get(ends) === peer) this.#handshakes.delete(ends);
+      });
+    }
+    return this.#tls.emit('connection', socket);
   }
 
-  #read(socket: Socket): void {
+  #readPreamble(socket: Socket, rules: ProxyRules): void {
+    const preamble = new ProxyPreamble(socket, rules, this.limits.headTimeoutMs, (outcome) => {
+      this.#pending.delete(preamble);
+      if (outcome === 'refused') this.stats.malformed += 1;
+      else if (outcome === 'late') this.stats.timedOut += 1;
+      else if (outcome !== 'gone') this.#read(socket, outcome.rest);
+    });
+    this.#pending.add(preamble);
+    preamble.read();
+  }
+
+  #read(socket: Socket, begun?: Uint8Array): void {
     // Stays for the socket's life: an error after its owner let go must not end the process.
     // No closure here or below: it would keep what it was made beside for as long as the socket.
     socket.on('error', ignoreError);
     const pending = new PendingConnection(this, socket);
     this.#pending.add(pending);
-    pending.read();
+    pending.read(begun);
   }
 
   /** Ends the connections that have not asked for anything yet. */
   close(): void {
     for (const pending of [...this.#pending]) pending.abandon();
   }
+}
+
+function endsOf(socket: Socket): string {
+  return `${socket.remoteAddress} ${socket.remotePort} ${socket.localAddress} ${socket.localPort}`;
 }

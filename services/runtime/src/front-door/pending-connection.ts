@@ -9,7 +9,8 @@ import { detectDialect } from '@legacystream/core/protocols/dialect.ts';
 import { takeFirstLine } from '@legacystream/core/protocols/first-line.ts';
 import { type RequestHead, RequestHeadParser } from '@legacystream/core/protocols/request-head.ts';
 import { isSourceRequest } from '@legacystream/core/protocols/source-request.ts';
-import { canonicalAddress, closeWith } from '../client-connection.ts';
+import { clientAddressOf, forwardingFields } from '../client-address.ts';
+import { closeWith } from '../client-connection.ts';
 import { encodeRawResponse } from '../http/raw-response.ts';
 import type { FrontDoor, Handled } from './front-door.ts';
 import { respellHead } from './respell-head.ts';
@@ -43,8 +44,11 @@ export class PendingConnection {
     this.#socket = socket;
   }
 
-  /** Reads until the connection says what it wants. */
-  read(): void {
+  /**
+   * Reads until the connection says what it wants.
+   * @param begun what was read of it already
+   */
+  read(begun: Uint8Array = none): void {
     this.#timer = setTimeout(() => {
       this.#door.stats.timedOut += 1;
       this.abandon();
@@ -52,6 +56,7 @@ export class PendingConnection {
     this.#timer.unref();
     this.#socket.on('data', this.#onData).once('end', this.#onGone).once('close', this.#onGone);
     this.#socket.resume();
+    if (begun.byteLength > 0) this.#take(begun);
   }
 
   abandon(): void {
@@ -109,7 +114,9 @@ export class PendingConnection {
   async #route(head: RequestHead, rest: Uint8Array): Promise<void> {
     const { routes, stats } = this.#door;
     stats.requests += 1;
-    const client = { socket: this.#socket, ip: canonicalAddress(this.#socket.remoteAddress), rest };
+    const headBytes = this.#bytes.byteLength - rest.byteLength;
+    const fields = forwardingFields(this.#socket, this.#bytes.subarray(0, headBytes), head.headers);
+    const client = { socket: this.#socket, ip: clientAddressOf(this.#socket, fields).ip, rest };
     let handled: Handled = 'pass';
     try {
       if (isSourceRequest(head)) handled = await routes.source(head, client);
@@ -127,7 +134,7 @@ export class PendingConnection {
     }
     this.#door.settled(this);
     if (handled !== 'pass') return;
-    this.#socket.unshift(respellHead(this.#bytes, this.#bytes.byteLength - rest.byteLength, head));
+    this.#socket.unshift(respellHead(this.#bytes, headBytes, head));
     routes.http.emit('connection', this.#socket);
     this.#socket.resume();
   }
@@ -136,8 +143,7 @@ export class PendingConnection {
     this.#bytes = none;
     this.#examined = 0;
     this.#parser = undefined;
-    this.read();
-    if (rest.byteLength > 0) this.#take(rest);
+    this.read(rest);
   }
 
   #answerOptions(): Handled {
@@ -151,11 +157,7 @@ export class PendingConnection {
     this.#door.stats.requests += 1;
     const first = takeFirstLine(this.#bytes);
     if (!first) return this.abandon();
-    const client = {
-      socket: this.#socket,
-      ip: canonicalAddress(this.#socket.remoteAddress),
-      rest: first.rest,
-    };
+    const client = { socket: this.#socket, ip: clientAddressOf(this.#socket).ip, rest: first.rest };
     this.#door.routes.shoutcast(first.line, client).catch((error: unknown) => this.#refuse(error));
   }
 

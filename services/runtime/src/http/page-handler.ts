@@ -10,7 +10,8 @@ import { hasBody } from '@legacystream/core/protocols/body-decoder.ts';
 import { parseBasicAuth } from '@legacystream/core/protocols/credentials.ts';
 import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
 import type { AccessLog } from '../access-log.ts';
-import { type ClientConnection, canonicalAddress, closeWith } from '../client-connection.ts';
+import { clientAddressOf } from '../client-address.ts';
+import { type ClientConnection, closeWith } from '../client-connection.ts';
 import type { Handled } from '../front-door/front-door.ts';
 import type { Log } from '../log.ts';
 import { detachSocket, giveBack, isDetached } from './detach-socket.ts';
@@ -63,7 +64,7 @@ async function handOver(
   // A request that came in one piece with the one before waits until that is answered.
   if (!response.socket) await once(response, 'socket');
   const socket = detachSocket(request, response);
-  const client = { socket, ip: canonicalAddress(socket.remoteAddress), rest: new Uint8Array(0) };
+  const client = { socket, ip: clientAddressOf(socket, request.headers).ip, rest: new Uint8Array(0) };
   try {
     if ((await deps.handleStream(head, client)) !== 'next') return;
     // A body that nobody asked for must not be read as the next request.
@@ -80,7 +81,7 @@ function logWhenDone(deps: PageHandlerDeps, request: IncomingMessage, response: 
   const { accessLog, clock } = deps;
   if (!accessLog) return;
   const startedMs = clock.monotonicMs();
-  const ip = canonicalAddress(request.socket.remoteAddress);
+  const { ip } = clientAddressOf(request.socket, request.headers);
   response.once('close', () =>
     accessLog.record({
       ip,
