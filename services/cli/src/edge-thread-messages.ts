@@ -2,13 +2,17 @@
 import type { MessagePort } from 'node:worker_threads';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { MetricsSnapshot } from '@legacystream/runtime/metrics.ts';
+import type { PodRole } from './pod-role.ts';
 
 export type EdgeThreadData = {
+  readonly role: PodRole;
   readonly settings: Settings;
   readonly podId: string;
   readonly server: string;
   /** 1 for the first. */
   readonly index: number;
+  /** Those of the pod; each thread has its own above them. */
+  readonly firstListenerId: number;
   /** The line to the bus and the store. */
   readonly port: MessagePort;
 };

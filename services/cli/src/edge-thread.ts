@@ -14,11 +14,11 @@ import { registerProcessMetrics } from '@legacystream/runtime/process-metrics.ts
 import { SystemClock } from '@legacystream/runtime/system-clock.ts';
 import type { EdgeThreadData, FromThread, ToThread } from './edge-thread-messages.ts';
 import { openAccessLog, openLog } from './open-logs.ts';
+import { createPod } from './pod-app.ts';
 import { PublicPorts } from './public-ports.ts';
 import { addServingParts } from './serving-parts.ts';
-import { createStandalone } from './standalone-app.ts';
 
-const { settings, podId, server, index, port } = workerData as EdgeThreadData;
+const { role, settings, podId, server, index, port, firstListenerId } = workerData as EdgeThreadData;
 const main = parentPort!;
 const say = (message: FromThread) => main.postMessage(message);
 
@@ -32,7 +32,8 @@ const link = new PortLink(port);
 const bus = new PortBus(link, (error, subject) => log.error('bus.handler_failed', { subject, error }));
 const store = new PortStateStore(link);
 const ports = new PublicPorts(settings, log.child({ category: 'http.server' }), true);
-const app = createStandalone({
+const app = createPod({
+  role,
   settings,
   clock,
   bus,
@@ -42,7 +43,7 @@ const app = createStandalone({
   podId,
   server,
   port: () => ports.http,
-  firstListenerId: index * idsPerThread + 1,
+  firstListenerId: firstListenerId + index * idsPerThread,
 });
 const metrics = new Metrics({ processMetrics: false });
 registerProcessMetrics(metrics, app.frontDoor.stats, bus.stats);

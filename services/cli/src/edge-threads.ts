@@ -11,6 +11,7 @@ import type { Log } from '@legacystream/runtime/log.ts';
 import type { PortHub } from '@legacystream/runtime/message-port/port-hub.ts';
 import type { MetricsSnapshot } from '@legacystream/runtime/metrics.ts';
 import type { EdgeThreadData, FromThread, OpenPorts, ToThread } from './edge-thread-messages.ts';
+import type { PodRole } from './pod-role.ts';
 
 const script = new URL('./edge-thread.ts', import.meta.url);
 const startTimeoutMs = 15_000;
@@ -26,6 +27,8 @@ export function threadCountOf(settings: Settings): number {
 }
 
 export type EdgeThreadsDeps = {
+  readonly role: PodRole;
+  readonly firstListenerId: number;
   readonly settings: Settings;
   readonly hub: PortHub;
   readonly clock: Clock;
@@ -96,10 +99,12 @@ export class EdgeThreads {
   }
 
   async #start(index: number, crashes = 0): Promise<OpenPorts> {
-    const { settings, hub, clock, log, podId, server } = this.#deps;
+    const { role, firstListenerId, settings, hub, clock, log, podId, server } = this.#deps;
     const { port1, port2 } = new MessageChannel();
     hub.serve(port1);
     const data: EdgeThreadData = {
+      role,
+      firstListenerId,
       settings: this.#ports ? withPorts(settings, this.#ports) : settings,
       podId: `${podId}-${index}`,
       server,

@@ -2,6 +2,8 @@
 import { readFileSync } from 'node:fs';
 import { Command } from 'commander';
 import type { CommandIo } from './commands/command-io.ts';
+import type { ServeOptions } from './commands/serve.ts';
+import type { PodRole } from './pod-role.ts';
 import { productVersion } from './product-version.ts';
 
 const maxStdinBytes = 64 * 1024;
@@ -32,6 +34,12 @@ function withSettings(command: Command): Command {
     .option('--set <section.key=value>', 'override one setting; may be repeated', collect, []);
 }
 
+async function serve(role: PodRole, options: ServeOptions): Promise<void> {
+  const { runServer } = await import('./commands/serve.ts');
+  const status = await runServer(role, options, io);
+  if (status !== undefined) process.exit(status);
+}
+
 const program = new Command('legacystream')
   .description('Internet-radio streaming server: Icecast and SHOUTcast sources in, listeners out.')
   .version(`LegacyStream ${productVersion()}`, '-V, --version')
@@ -40,11 +48,18 @@ const program = new Command('legacystream')
 withSettings(program.command('standalone'))
   .description('the whole server in one process')
   .option('--demo', 'also play a generated demo stream on /demo.mp3')
-  .action(async (options) => {
-    const { runStandalone } = await import('./commands/standalone.ts');
-    const status = await runStandalone(options, io);
-    if (status !== undefined) process.exit(status);
-  });
+  .action((options) => serve('standalone', options));
+
+const descriptions = {
+  ingest: 'takes sources and publishes their audio on the bus',
+  edge: 'serves listeners, and passes sources on to an ingest',
+  control: 'answers operators',
+} as const;
+for (const role of ['ingest', 'edge', 'control'] as const) {
+  withSettings(program.command(role))
+    .description(`one server of a cluster: ${descriptions[role]}`)
+    .action((options) => serve(role, options));
+}
 
 const config = program.command('config').description('look at the configuration');
 withSettings(config.command('check'))

@@ -1,6 +1,8 @@
 /**
- * The whole server on one port (design §1): ingest, edge and control, met on the bus and the
- * store that it is given. Every object it has, in one list.
+ * A server of any role on one port (design §1): ingest, edge and control, met on the bus and
+ * the store that it is given. Every object it has, in one list. All roles know the mounts
+ * and answer status pages and the admin interface, so that an operator may ask any of them
+ * and a panel goes on when control is away; they differ in who may send and who may listen.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { type ControlApp, createControl } from '@legacystream/control/app.ts';
@@ -23,8 +25,11 @@ import type { Log } from '@legacystream/runtime/log.ts';
 import { PasswordVerifier } from '@legacystream/runtime/passwords.ts';
 import { shareFailures } from '@legacystream/runtime/shared-failures.ts';
 import type { SystemClock } from '@legacystream/runtime/system-clock.ts';
+import { type PodRole, servesListeners, takesSources } from './pod-role.ts';
+import { sourcesElsewhere } from './sources-elsewhere.ts';
 
-export type StandaloneDeps = {
+export type PodDeps = {
+  readonly role: PodRole;
   readonly settings: Settings;
   readonly clock: SystemClock;
   readonly bus: Bus;
@@ -40,7 +45,7 @@ export type StandaloneDeps = {
   readonly firstListenerId: number;
 };
 
-export type StandaloneApp = {
+export type PodApp = {
   readonly ingest: IngestApp;
   readonly edge: EdgeApp;
   readonly control: ControlApp;
@@ -48,8 +53,8 @@ export type StandaloneApp = {
   readonly counts: CountsReporter;
 };
 
-export function createStandalone(deps: StandaloneDeps): StandaloneApp {
-  const { settings, clock, bus, store, log, accessLog, podId, server, port } = deps;
+export function createPod(deps: PodDeps): PodApp {
+  const { role, settings, clock, bus, store, log, accessLog, podId, server, port } = deps;
   const startedAtMs = clock.wallMs();
   const subjects = new Subjects(settings.cluster.name);
   const access = new Access(settings, new PasswordVerifier(), clock);
@@ -86,12 +91,13 @@ export function createStandalone(deps: StandaloneDeps): StandaloneApp {
     onListenersChanged: () => counts.changed(),
   });
   const control = createControl(shared);
+  const sources = takesSources(role) ? ingest : sourcesElsewhere();
   const pages = createPageHandler({
     log: log.child({ category: 'http.server' }),
     accessLog,
     server,
     clock,
-    takesStream: edge.takesStream,
+    takesStream: servesListeners(role) ? edge.takesStream : () => false,
     handleStream: edge.handleStream,
     // A kept-open connection that turned to a stream and back goes on as a new one.
     resume: (socket) => frontDoor.accept(socket),
@@ -104,7 +110,12 @@ export function createStandalone(deps: StandaloneDeps): StandaloneApp {
     (request: IncomingMessage, response: ServerResponse) => pages(request, response),
   );
   const frontDoor = new FrontDoor(
-    { source: ingest.handleHttp, shoutcast: ingest.handleShoutcast, stream: edge.handleStream, http },
+    {
+      source: sources.handleHttp,
+      shoutcast: sources.handleShoutcast,
+      stream: servesListeners(role) ? edge.handleStream : async () => 'pass',
+      http,
+    },
     { headBytes, headLines, targetBytes, headTimeoutMs, maxConnections: settings.server.maxConnections },
   );
   return { ingest, edge, control, frontDoor, counts };

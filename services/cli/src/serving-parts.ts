@@ -4,18 +4,14 @@
  * get them, counts are withdrawn.
  */
 import type { Lifecycle } from '@legacystream/runtime/lifecycle.ts';
+import type { PodApp } from './pod-app.ts';
 import type { PublicPorts } from './public-ports.ts';
-import type { StandaloneApp } from './standalone-app.ts';
 
 /** What the last frames need to get from the bus to the sockets. */
 const lastFramesMs = 100;
 
 /** @param ports absent in a thread that serves others only */
-export function addServingParts(
-  lifecycle: Lifecycle,
-  app: StandaloneApp,
-  ports: PublicPorts | undefined,
-): void {
+export function addServingParts(lifecycle: Lifecycle, app: PodApp, ports: PublicPorts | undefined): void {
   lifecycle.add({ name: 'counts', start: () => app.counts.report(), close: () => app.counts.close() });
   lifecycle.add({ name: 'listeners', start: () => app.edge.start(), close: () => app.edge.close() });
   lifecycle.add({

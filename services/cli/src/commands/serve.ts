@@ -1,18 +1,18 @@
 /**
- * `legacystream standalone`: the whole server in one process. Reads the configuration,
- * makes what is missing, opens the ports, says where it is, and closes in order.
+ * `legacystream standalone|ingest|edge|control`: a server of that role. Reads the
+ * configuration, makes what is missing, opens the ports, says where it is, and closes in
+ * order.
  */
+import { createHash } from 'node:crypto';
 import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
-import { join } from 'node:path';
-import { Subjects } from '@legacystream/core/bus/subjects.ts';
+import type { Bus } from '@legacystream/core/ports/bus.ts';
+import type { StateStore } from '@legacystream/core/ports/state-store.ts';
 import { registerEdgeMetrics } from '@legacystream/edge/edge-metrics.ts';
 import { DemoSource } from '@legacystream/ingest/demo-source.ts';
 import { registerIngestMetrics } from '@legacystream/ingest/ingest-metrics.ts';
 import { formatProblem, type Settings } from '@legacystream/runtime/config/settings.ts';
 import { Lifecycle } from '@legacystream/runtime/lifecycle.ts';
-import { MemoryBus } from '@legacystream/runtime/memory-bus.ts';
-import { MemoryStateStore } from '@legacystream/runtime/memory-state-store.ts';
 import { PortHub } from '@legacystream/runtime/message-port/port-hub.ts';
 import { Metrics, mergeSnapshots } from '@legacystream/runtime/metrics.ts';
 import { registerProcessMetrics } from '@legacystream/runtime/process-metrics.ts';
@@ -21,26 +21,38 @@ import { SystemClock } from '@legacystream/runtime/system-clock.ts';
 import { createTelemetryServer } from '@legacystream/runtime/telemetry.ts';
 import { loadDemoParts } from '../demo-parts.ts';
 import { EdgeThreads, threadCountOf } from '../edge-threads.ts';
-import { generateCredentials } from '../generated-credentials.ts';
+import { type GeneratedCredentials, generateCredentials } from '../generated-credentials.ts';
+import { openBus } from '../open-bus.ts';
 import { openAccessLog, openLog } from '../open-logs.ts';
+import { openStore } from '../open-store.ts';
+import { createPod } from '../pod-app.ts';
+import { missingFor, type PodRole, settingsOf, takesSources } from '../pod-role.ts';
 import { productVersion } from '../product-version.ts';
 import { PublicPorts } from '../public-ports.ts';
 import { addServingParts } from '../serving-parts.ts';
-import { createStandalone } from '../standalone-app.ts';
 import { renderWelcome } from '../welcome.ts';
 import type { CommandIo } from './command-io.ts';
 import { configurationFile, loadCommandSettings, type SettingsOptions } from './command-settings.ts';
 
-export type StandaloneOptions = SettingsOptions & { readonly demo?: boolean | undefined };
+export type ServeOptions = SettingsOptions & { readonly demo?: boolean | undefined };
 
 const demoPath = '/demo.mp3';
 const threadsCloseDeadlineMs = 8_000;
 
 /** Starts the server; settles once it is on air. @returns the exit status if it could not start */
-export async function runStandalone(options: StandaloneOptions, io: CommandIo): Promise<number | undefined> {
+export async function runServer(
+  role: PodRole,
+  options: ServeOptions,
+  io: CommandIo,
+): Promise<number | undefined> {
   const loaded = loadCommandSettings(options, io);
   if (loaded.problems.length > 0) {
     for (const problem of loaded.problems) io.stderr(`legacystream: ${formatProblem(problem)}\n`);
+    return 1;
+  }
+  const missing = missingFor(role, loaded.settings);
+  if (missing.length > 0) {
+    for (const sentence of missing) io.stderr(`legacystream: ${sentence}\n`);
     return 1;
   }
   const clock = new SystemClock();
@@ -49,32 +61,42 @@ export async function runStandalone(options: StandaloneOptions, io: CommandIo): 
   for (const warning of loaded.warnings) configLog.warn('setting.doubtful', {}, formatProblem(warning));
   const warn = (message: string) => configLog.warn('data.degraded', {}, message);
   prepareDataDir(loaded.settings.server.dataDir, warn);
-  const credentials = await generateCredentials(loaded.settings, warn);
-  const { settings } = credentials;
+  const credentials = await credentialsFor(role, loaded.settings, warn);
+  const settings = settingsOf(role, credentials.settings);
   for (const note of notInForce(settings)) configLog.warn('setting.idle', {}, note);
 
-  const store = await MemoryStateStore.open({
-    clock,
-    path: join(settings.server.dataDir, 'state.json'),
-    warn,
-  });
-  const bus = new MemoryBus({
-    clock,
-    retain: new Subjects(settings.cluster.name).audioPrefix,
-    onHandlerError: (error, subject) => log.error('bus.handler_failed', { subject, error }),
-  });
+  const podId = settings.cluster.podId || podIdOf(hostname());
+  let store: StateStore;
+  let bus: Bus;
+  try {
+    store = await openStore(settings, clock, log, warn);
+    bus = openBus(settings, podId, role !== 'edge', clock, log);
+  } catch (error) {
+    io.stderr(`legacystream: ${error instanceof Error ? error.message : String(error)}\n`);
+    return 1;
+  }
   const accessLog = openAccessLog(settings, clock, log);
   const server = `LegacyStream ${productVersion()}`;
-  const podId = settings.cluster.podId || podIdOf(hostname());
+  const firstListenerId = firstListenerIdOf(settings, podId);
   const threadCount = threadCountOf(settings);
   const threads =
     threadCount > 1
-      ? new EdgeThreads({ settings, hub: new PortHub(bus, store), clock, log, podId, server })
+      ? new EdgeThreads({
+          role,
+          firstListenerId,
+          settings,
+          hub: new PortHub(bus, store),
+          clock,
+          log,
+          podId,
+          server,
+        })
       : undefined;
   const ownPorts = threads ? undefined : new PublicPorts(settings, log.child({ category: 'http.server' }));
   const ports = threads ?? ownPorts!;
   const port = () => ports.http;
-  const app = createStandalone({
+  const app = createPod({
+    role,
     settings,
     clock,
     bus,
@@ -84,7 +106,7 @@ export async function runStandalone(options: StandaloneOptions, io: CommandIo): 
     podId,
     server,
     port,
-    firstListenerId: 1,
+    firstListenerId,
   });
 
   const metrics = new Metrics({
@@ -204,6 +226,27 @@ function prepareDataDir(path: string, warn: (message: string) => void): void {
       `the data directory ${path} cannot be made (${error instanceof Error ? error.message : String(error)})`,
     );
   }
+}
+
+/**
+ * Passwords that nobody has set are made up only where one process is the whole server:
+ * servers of a fleet have to agree on theirs.
+ */
+async function credentialsFor(
+  role: PodRole,
+  settings: Settings,
+  warn: (message: string) => void,
+): Promise<GeneratedCredentials> {
+  if (!settings.bus.url) return generateCredentials(settings, warn);
+  if (!settings.auth.sourcePassword && takesSources(role))
+    warn('[Auth] SourcePassword is empty: only mounts that have their own take sources');
+  return { settings, used: [], isNew: false, isKept: false, path: '' };
+}
+
+/** Listener ids of different servers of a fleet do not meet; a server by itself counts from 1. */
+function firstListenerIdOf(settings: Settings, podId: string): number {
+  if (!settings.bus.url) return 1;
+  return (createHash('sha256').update(podId).digest().readUInt16BE(0) >> 4) * 2 ** 40 + 1;
 }
 
 /** A host name as a token of subjects and keys. */

@@ -21,6 +21,10 @@ export const settingFormats = {
   domain: { expected: 'domain names', matches: (t) => isHostName(t.startsWith('*.') ? t.slice(2) : t) },
   hostName: { expected: 'a host name, or nothing', matches: (t) => t === '' || isHostName(t) },
   httpUrl: { expected: 'an http:// or https:// URL, or nothing', matches: (t) => t === '' || isHttpUrl(t) },
+  httpUrls: {
+    expected: 'http:// or https:// URLs with commas between them, or nothing',
+    matches: (t) => t === '' || t.split(',').every((url) => isHttpUrl(url.trim())),
+  },
   line: { expected: 'text without control characters', matches: (t) => !/[\u0000-\u001f\u007f]/.test(t) },
   mountPath: {
     expected: 'a path that starts with / and is none of the server’s own pages',
