@@ -26,6 +26,7 @@ export const suites: readonly Suite[] = [
     concurrency: 2,
   },
   { name: 'integration', patterns: ['test/integration/**/*.test.ts'], concurrency: 1 },
+  { name: 'cluster', patterns: ['test/cluster/**/*.test.ts'], concurrency: 1 },
   { name: 'e2e', patterns: ['test/e2e/**/*.test.ts'], concurrency: 1 },
 ];
 

@@ -21,6 +21,8 @@ export const adminPassword = 'admin-Pw-77';
 export type LogLine = { readonly event: string; readonly [field: string]: unknown };
 
 export type ServerOptions = {
+  /** Default: standalone. */
+  readonly role?: 'standalone' | 'ingest' | 'edge' | 'control';
   /** Text of the INI file, after the passwords and ports that every test server has. */
   readonly ini?: string;
   /** More `--set section.key=value`. */
@@ -59,11 +61,12 @@ export class ServerProcess {
     if (options.uid !== undefined) await chmod(folder, 0o755);
     const settings = [
       'server.httpPort=0',
+      'control.port=0',
       'telemetry.port=0',
       'server.bindAddress=127.0.0.1',
       `server.dataDir=${folder}/data`,
     ];
-    const args = [serverCommand, 'standalone', '--config', ini, ...(options.args ?? [])];
+    const args = [serverCommand, options.role ?? 'standalone', '--config', ini, ...(options.args ?? [])];
     for (const setting of [...settings, ...(options.set ?? [])]) args.push('--set', setting);
     const child = spawn(process.execPath, args, {
       stdio: ['ignore', 'pipe', 'pipe'],

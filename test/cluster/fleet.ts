@@ -1,0 +1,124 @@
+/**
+ * A whole cluster of real processes on this machine: NATS, Redis, and servers of every
+ * role. Made for tests that kill parts of it, and for `npm run cluster`.
+ */
+import { NatsServer } from '../support/nats-server.ts';
+import { RedisSentinels, RedisServer } from '../support/redis-server.ts';
+import { type ServerOptions, ServerProcess } from '../support/server-process.ts';
+
+export type FleetOptions = {
+  /** Servers of NATS: one, or a cluster of three. */
+  readonly nats?: 1 | 3;
+  /** One Redis, or a primary with replicas and Sentinels. */
+  readonly redis?: 'single' | 'sentinel';
+  readonly ingests?: number;
+  readonly edges?: number;
+  readonly control?: boolean;
+  /** Appended to the INI file of every server. */
+  readonly ini?: string;
+  readonly set?: readonly string[];
+  /** Settings of one server, by its pod id. */
+  readonly setFor?: Readonly<Record<string, readonly string[]>>;
+  readonly say?: (line: string) => void;
+};
+
+export class Fleet {
+  readonly nats: NatsServer[] = [];
+  redis: RedisServer | RedisSentinels | undefined;
+  readonly ingests: ServerProcess[] = [];
+  readonly edges: ServerProcess[] = [];
+  control: ServerProcess | undefined;
+  readonly #options: FleetOptions;
+  #stopping: Promise<void> | undefined;
+
+  private constructor(options: FleetOptions) {
+    this.#options = options;
+  }
+
+  static async start(options: FleetOptions = {}): Promise<Fleet> {
+    const fleet = new Fleet(options);
+    try {
+      await fleet.#start();
+      return fleet;
+    } catch (error) {
+      await fleet.stop();
+      throw error;
+    }
+  }
+
+  /** The servers of all roles. */
+  get servers(): ServerProcess[] {
+    return [...this.ingests, ...this.edges, ...(this.control ? [this.control] : [])];
+  }
+
+  startIngest(): Promise<ServerProcess> {
+    const podId = `ingest-${this.ingests.length + 1}`;
+    // Edges stand before it and tell who the encoder is.
+    const set = ['server.trustedProxies=127.0.0.0/8', 'server.proxyProtocol=optional'];
+    return this.#startServer('ingest', podId, set, this.ingests);
+  }
+
+  startEdge(): Promise<ServerProcess> {
+    const urls = this.ingests.map(({ url }) => url).join(',');
+    const set = [`ingest.url=${urls}`, ...(this.control ? [`control.url=${this.control.url}`] : [])];
+    return this.#startServer('edge', `edge-${this.edges.length + 1}`, set, this.edges);
+  }
+
+  /** Ends everything, the servers first; idempotent. */
+  stop(): Promise<void> {
+    this.#stopping ??= this.#stop();
+    return this.#stopping;
+  }
+
+  async #start(): Promise<void> {
+    const { nats = 1, redis = 'single', ingests = 1, edges = 2, control = true, say } = this.#options;
+    const [natsServers, store] = await Promise.all([
+      nats === 3 ? NatsServer.startCluster() : NatsServer.start().then((server) => [server]),
+      redis === 'sentinel' ? RedisSentinels.start() : RedisServer.start(),
+    ]);
+    this.nats.push(...natsServers);
+    this.redis = store;
+    say?.(`NATS ${natsServers.map(({ address }) => address).join(', ')}; store ${store.url}`);
+    if (control) {
+      const servers: ServerProcess[] = [];
+      this.control = await this.#startServer('control', 'control', [], servers);
+    }
+    for (let i = 0; i < ingests; i += 1) await this.startIngest();
+    for (let i = 0; i < edges; i += 1) await this.startEdge();
+  }
+
+  async #startServer(
+    role: NonNullable<ServerOptions['role']>,
+    podId: string,
+    set: readonly string[],
+    into: ServerProcess[],
+  ): Promise<ServerProcess> {
+    const { ini, say } = this.#options;
+    const server = await ServerProcess.start({
+      role,
+      ...(ini !== undefined && { ini }),
+      set: [
+        `bus.url=nats://${this.nats.map(({ address }) => address).join(',')}`,
+        `store.url=${this.redis!.url}`,
+        'bus.historyBytes=67108864',
+        `cluster.podId=${podId}`,
+        // A test's edge goes at once.
+        'edge.drainDelay=0',
+        'edge.drainTime=0',
+        ...set,
+        ...(this.#options.set ?? []),
+        ...(this.#options.setFor?.[podId] ?? []),
+      ],
+    });
+    into.push(server);
+    say?.(`${podId} on ${server.url}`);
+    return server;
+  }
+
+  async #stop(): Promise<void> {
+    // One that was frozen could not end.
+    for (const { process: child } of this.servers) child.kill('SIGCONT');
+    await Promise.all(this.servers.map((server) => server.stop()));
+    await Promise.all([...this.nats.map((server) => server.stop()), this.redis?.stop()]);
+  }
+}
