@@ -163,7 +163,7 @@ export class IcecastAdmin {
     const id = request.text('id');
     if (id === undefined) throw new AdminRefusal(400, 'Missing parameter');
     await this.#mustExist(mount);
-    const found = /^\d{1,15}$/.test(id) && (await this.#deps.control.killClient(mount, Number(id)));
+    const found = /^\d{1,16}$/.test(id) && (await this.#deps.control.killClient(mount, Number(id)));
     this.#deps.log.info('listener.killed', { mount, id, found, ip: request.ip });
     return xml(
       found ? renderResponse(`Client ${id} removed`, 1) : renderResponse(`Client ${id} not found`, 0),
