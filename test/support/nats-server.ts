@@ -102,7 +102,7 @@ export class NatsServer {
 
   static async start(options: NatsServerOptions = {}): Promise<NatsServer> {
     const server = await NatsServer.prepare(options);
-    await server.restart();
+    await NatsServer.#startAll([server]);
     return server;
   }
 
@@ -139,8 +139,18 @@ export class NatsServer {
         NatsServer.prepare({ ...options, name: `n${i + 1}`, cluster: { name: 'test', port, routes } }),
       ),
     );
-    await Promise.all(servers.map((server) => server.restart()));
+    await NatsServer.#startAll(servers);
     return servers;
+  }
+
+  /** Leaves nothing behind when one does not start. */
+  static async #startAll(servers: readonly NatsServer[]): Promise<void> {
+    try {
+      await Promise.all(servers.map((server) => server.restart()));
+    } catch (error) {
+      await Promise.all(servers.map((server) => server.stop()));
+      throw error;
+    }
   }
 
   get address(): string {

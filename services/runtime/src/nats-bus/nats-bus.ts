@@ -19,11 +19,12 @@ import type {
   HistoryBounds,
   Subscription,
 } from '@legacystream/core/ports/bus.ts';
-import { headers, type Msg, type NatsConnection } from '@nats-io/transport-node';
+import type { NatsConnection } from '@nats-io/transport-node';
 import { OncePerInterval } from '../once-per-interval.ts';
 import { AudioHistory } from './audio-history.ts';
 import { AudioStream } from './audio-stream.ts';
 import { CallLimit } from './call-limit.ts';
+import { isInbox, NatsAnswers, responderFailed } from './nats-answers.ts';
 import type { NatsBusOptions, NatsBusStats, NatsStatus } from './nats-bus-options.ts';
 import { connectionOptionsOf } from './nats-connection-options.ts';
 import { NatsLink, reasonOf } from './nats-link.ts';
@@ -35,10 +36,7 @@ import { mergeTails, newestWithin } from './tail-parts.ts';
 
 /** Of the responders of a subject, the server asks one of this group. */
 const responderGroup = 'ls';
-const inbox = /^_INBOX[._-]/;
 const noResponders = 503;
-const responderFailed = 500;
-const maxAnswering = 1_000;
 const maxReads = 16;
 const maxWaitingReads = 1_000;
 const historyFailureEveryMs = 30_000;
@@ -64,6 +62,7 @@ export class NatsBus implements Bus {
   readonly #stream: AudioStream;
   readonly #history: AudioHistory;
   readonly #tails: TailExchange;
+  readonly #answers: NatsAnswers;
   readonly #historyFailures: OncePerInterval;
   readonly #reads = new CallLimit(maxReads, maxWaitingReads);
   readonly #link: NatsLink;
@@ -72,7 +71,6 @@ export class NatsBus implements Bus {
   readonly #requests = new Set<() => void>();
   readonly #waitingForLink = new Set<() => void>();
   readonly #refusalsTold = new Set<string>();
-  #answering = 0;
   #wasConnected = false;
   #closing: Promise<void> | undefined;
 
@@ -101,6 +99,10 @@ export class NatsBus implements Bus {
       inbox: this.#inbox,
       read: (subject, bounds) => this.#publisher.tail(subject, bounds),
       send: (reply, data) => this.#publisher.send(reply, data),
+    });
+    this.#answers = new NatsAnswers({
+      send: (reply, data, how) => this.#publisher.send(reply, data, how),
+      onError: (error, subject) => this.#reportHandlerError(error, subject),
     });
     this.#stream = new AudioStream({
       ...stream,
@@ -206,7 +208,11 @@ export class NatsBus implements Bus {
   respond(subject: string, responder: BusResponder): Subscription {
     mustBePattern(subject);
     if (this.#closing) return inert;
-    return this.#subscriptions.add(subject, (message) => this.#answer(message, responder), responderGroup);
+    return this.#subscriptions.add(
+      subject,
+      (message) => this.#answers.answer(message, responder),
+      responderGroup,
+    );
   }
 
   /** Settles when the server has everything that was published or subscribed before. */
@@ -284,32 +290,6 @@ export class NatsBus implements Bus {
     });
   }
 
-  #answer(message: Msg, responder: BusResponder): void {
-    const { reply } = message;
-    if (!reply || !isInbox(reply)) return;
-    if (this.#answering >= maxAnswering) return this.#sendFailure(reply);
-    this.#answering += 1;
-    const on = message.subject;
-    Promise.try(() => responder(message.data, on))
-      .then(
-        (answer) => {
-          if (!this.#publisher.send(reply, answer)) this.#sendFailure(reply);
-        },
-        (error: unknown) => {
-          this.#reportHandlerError(error, on);
-          this.#sendFailure(reply);
-        },
-      )
-      .catch((error: unknown) => this.#reportHandlerError(error, on))
-      .finally(() => {
-        this.#answering -= 1;
-      });
-  }
-
-  #sendFailure(reply: string): void {
-    this.#publisher.send(reply, new Uint8Array(0), { headers: headers(responderFailed, 'responder failed') });
-  }
-
   #refused(operation: 'publish' | 'subscribe', subject: string): void {
     if (operation === 'publish') this.#inbox.refuse(subject);
     const refusal = `${operation} ${subject}`;
@@ -334,11 +314,6 @@ export class NatsBus implements Bus {
       // As above.
     }
   }
-}
-
-/** Answers go to inboxes only: nobody has us publish elsewhere by asking. */
-function isInbox(subject: string): boolean {
-  return inbox.test(subject) && isSubject(subject);
 }
 
 const inert: Subscription = { unsubscribe: () => {} };
