@@ -26,6 +26,8 @@ export type OpenPorts = {
 export type ToThread =
   | { readonly type: 'close' }
   | { readonly type: 'reopen' }
+  /** Begins to send listeners away, or stops it. */
+  | { readonly type: 'drain'; readonly on: boolean }
   | { readonly type: 'metrics'; readonly id: number };
 
 export type FromThread =

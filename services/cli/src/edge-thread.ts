@@ -15,6 +15,7 @@ import { SystemClock } from '@legacystream/runtime/system-clock.ts';
 import type { EdgeThreadData, FromThread, ToThread } from './edge-thread-messages.ts';
 import { openAccessLog, openLog } from './open-logs.ts';
 import { createPod } from './pod-app.ts';
+import { drains } from './pod-role.ts';
 import { PublicPorts } from './public-ports.ts';
 import { addServingParts } from './serving-parts.ts';
 
@@ -54,12 +55,16 @@ const lifecycle = new Lifecycle({ clock, log });
 lifecycle.add({ name: 'log', close: () => log.close() });
 lifecycle.add({ name: 'access log', close: () => accessLog?.close() });
 lifecycle.add({ name: 'bus', close: () => bus.close() });
-addServingParts(lifecycle, app, ports);
+addServingParts(lifecycle, app, ports, drains(role));
 
 main.on('message', (message: ToThread) => {
   switch (message.type) {
     case 'metrics':
       return void metrics.snapshot().then((snapshot) => say({ type: 'metrics', id: message.id, snapshot }));
+    case 'drain':
+      if (message.on) void app.edge.drain.start();
+      else app.edge.drain.cancel();
+      return;
     case 'reopen':
       log.reopen();
       accessLog?.reopen();

@@ -11,12 +11,14 @@ import type { Log } from '@legacystream/runtime/log.ts';
 import type { PortHub } from '@legacystream/runtime/message-port/port-hub.ts';
 import type { MetricsSnapshot } from '@legacystream/runtime/metrics.ts';
 import type { EdgeThreadData, FromThread, OpenPorts, ToThread } from './edge-thread-messages.ts';
-import type { PodRole } from './pod-role.ts';
+import { drains, type PodRole } from './pod-role.ts';
 
 const script = new URL('./edge-thread.ts', import.meta.url);
 const startTimeoutMs = 15_000;
 const metricsTimeoutMs = 2_000;
 const closeTimeoutMs = 6_000;
+/** From the thread to whoever waits for it. */
+const forwardMs = 2_000;
 /** A thread that keeps crashing is started again ever more slowly; after a calm minute it counts as new. */
 const restartDelaysMs = [100, 500, 2_000, 10_000];
 const calmAfterMs = 60_000;
@@ -50,6 +52,13 @@ export class EdgeThreads {
     this.#deps = deps;
   }
 
+  /** The longest that {@link close} takes: threads of an edge send their listeners away first. */
+  get closeTimeoutMs(): number {
+    const { role, settings } = this.#deps;
+    const drainMs = drains(role) ? (settings.edge.drainDelay + settings.edge.drainTime) * 1000 : 0;
+    return closeTimeoutMs + drainMs + forwardMs;
+  }
+
   get isOpen(): boolean {
     return this.#ports !== undefined;
   }
@@ -80,6 +89,10 @@ export class EdgeThreads {
   async close(): Promise<void> {
     this.#closing = true;
     await Promise.all([...this.#workers.values()].map((worker) => this.#end(worker)));
+  }
+
+  drain(on: boolean): void {
+    for (const worker of this.#workers.values()) this.#tell(worker, { type: 'drain', on });
   }
 
   reopen(): void {
@@ -145,7 +158,7 @@ export class EdgeThreads {
   }
 
   async #end(worker: Worker): Promise<void> {
-    const closed = this.#heard(worker, closeTimeoutMs, (message) =>
+    const closed = this.#heard(worker, this.closeTimeoutMs - forwardMs, (message) =>
       message.type === 'closed' ? true : undefined,
     );
     this.#tell(worker, { type: 'close' });

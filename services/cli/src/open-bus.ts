@@ -8,12 +8,12 @@ import { MemoryBus } from '@legacystream/runtime/memory-bus.ts';
 import { NatsBus } from '@legacystream/runtime/nats-bus/nats-bus.ts';
 import type { NatsBusOptions, NatsStatus } from '@legacystream/runtime/nats-bus/nats-bus-options.ts';
 import { parseNatsUrl } from '@legacystream/runtime/nats-bus/nats-url.ts';
+import type { PodRole } from './pod-role.ts';
 
 /**
- * @param manages whether this pod makes the stream that keeps recent audio
  * @throws LegacyStreamError LS_CONFIG_INVALID, LS_CONFIG_UNREADABLE
  */
-export function openBus(settings: Settings, podId: string, manages: boolean, clock: Clock, log: Log): Bus {
+export function openBus(settings: Settings, podId: string, role: PodRole, clock: Clock, log: Log): Bus {
   const { url } = settings.bus;
   const { audioPrefix } = new Subjects(settings.cluster.name);
   const busLog = log.child({ category: 'bus' });
@@ -25,9 +25,10 @@ export function openBus(settings: Settings, podId: string, manages: boolean, clo
     name: podId,
     clock,
     audioPrefix,
+    inboxPrefix: `_INBOX.${role}`,
     stream: {
-      name: `LS_${settings.cluster.name.replace(/-/g, '_')}_AUDIO`,
-      manages,
+      name: `LS_${settings.cluster.name}`,
+      manages: role !== 'edge',
       maxBytes: settings.bus.historyBytes,
       ...(settings.bus.replicas === 'auto' ? {} : { replicas: settings.bus.replicas }),
     },

@@ -47,6 +47,7 @@ export type PodDeps = {
 
 export type PodApp = {
   readonly ingest: IngestApp;
+  readonly access: Access;
   readonly edge: EdgeApp;
   readonly control: ControlApp;
   readonly frontDoor: FrontDoor;
@@ -118,5 +119,5 @@ export function createPod(deps: PodDeps): PodApp {
     },
     { headBytes, headLines, targetBytes, headTimeoutMs, maxConnections: settings.server.maxConnections },
   );
-  return { ingest, edge, control, frontDoor, counts };
+  return { ingest, access, edge, control, frontDoor, counts };
 }

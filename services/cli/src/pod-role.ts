@@ -16,6 +16,11 @@ export function servesListeners(role: PodRole): boolean {
   return role === 'standalone' || role === 'edge';
 }
 
+/** Its listeners have somewhere else to go. */
+export function drains(role: PodRole): boolean {
+  return role === 'edge';
+}
+
 /** The settings as they count for a role: control has a port of its own and nothing that encoders ask for. */
 export function settingsOf(role: PodRole, settings: Settings): Settings {
   if (role !== 'control') return settings;

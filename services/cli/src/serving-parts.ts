@@ -9,9 +9,18 @@ import type { PublicPorts } from './public-ports.ts';
 
 /** What the last frames need to get from the bus to the sockets. */
 const lastFramesMs = 100;
+const closePortsMs = 5_000;
 
-/** @param ports absent in a thread that serves others only */
-export function addServingParts(lifecycle: Lifecycle, app: PodApp, ports: PublicPorts | undefined): void {
+/**
+ * @param ports absent in a thread that serves others only
+ * @param drains listeners are sent away slowly, since others can take them
+ */
+export function addServingParts(
+  lifecycle: Lifecycle,
+  app: PodApp,
+  ports: PublicPorts | undefined,
+  drains: boolean,
+): void {
   lifecycle.add({ name: 'counts', start: () => app.counts.report(), close: () => app.counts.close() });
   lifecycle.add({ name: 'listeners', start: () => app.edge.start(), close: () => app.edge.close() });
   lifecycle.add({
@@ -25,7 +34,10 @@ export function addServingParts(lifecycle: Lifecycle, app: PodApp, ports: Public
   lifecycle.add({
     name: 'ports',
     start: () => ports.open(app.frontDoor),
+    closeDeadlineMs: closePortsMs + (drains ? app.edge.drain.boundMs : 0),
     close: async () => {
+      // Newcomers are still served, until whoever sends them has noticed.
+      if (drains) await app.edge.drain.start();
       app.edge.refuseNew();
       await ports.close();
       app.frontDoor.close();

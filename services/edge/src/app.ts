@@ -13,6 +13,7 @@ import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
 import { ChannelHub } from './channel-hub.ts';
 import { respondToControl } from './edge-responder.ts';
 import { FleetListeners } from './fleet-listeners.ts';
+import { ListenerDrain } from './listener-drain.ts';
 import { ListenerRegistry } from './listener-registry.ts';
 import { MountDirectory } from './mount-directory.ts';
 import { PublicPages } from './public-pages.ts';
@@ -43,6 +44,7 @@ export type EdgeApp = {
   readonly hub: ChannelHub;
   readonly directory: MountDirectory;
   readonly waitingRoom: WaitingRoom;
+  readonly drain: ListenerDrain;
   /** True for request targets that {@link handleStream} takes. */
   readonly takesStream: (target: string) => boolean;
   readonly handleStream: (head: RequestHead, client: ClientConnection) => Promise<Handled>;
@@ -63,6 +65,8 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
   const registry = new ListenerRegistry(clock, deps.onListenersChanged, deps.firstListenerId);
   const hasLimits = settings.mounts.some(({ values }) => (values.maxListeners ?? 0) > 0);
   const elsewhere = hasLimits ? new FleetListeners(store, clock, podId) : undefined;
+  const { drainDelay, drainTime } = settings.edge;
+  const drain = new ListenerDrain(registry, clock, { delayMs: drainDelay * 1000, overMs: drainTime * 1000 });
   const waitingRoom = new WaitingRoom(waitingCapacity);
   const streams = new StreamHandler({
     settings,
@@ -85,6 +89,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     hub,
     directory,
     waitingRoom,
+    drain,
     takesStream: (target) => streams.takes(target),
     handleStream: (head, client) => streams.handle(head, client),
     handlePage: (request, response) => pages.handle(request, response),

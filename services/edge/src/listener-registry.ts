@@ -81,6 +81,10 @@ export class ListenerRegistry {
     return this.#mounts.get(path)?.listeners.values() ?? [];
   }
 
+  *all(): Generator<SocketListener> {
+    for (const { listeners } of this.#mounts.values()) yield* listeners.values();
+  }
+
   secondsConnected(listener: SocketListener): number {
     return Math.floor((this.#clock.monotonicMs() - listener.details.startedMs) / 1000);
   }

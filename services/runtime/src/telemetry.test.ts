@@ -7,23 +7,37 @@ import { createTelemetryServer } from './telemetry.ts';
 
 async function setUp(t: TestContext) {
   const state = { notReady: [] as string[], closedToNewcomers: [] as string[] };
+  const drains: string[] = [];
   const page = { contentType: 'text/plain; version=0.0.4', render: async () => 'a_metric 1\n' };
   const server = createTelemetryServer({
     port: 0,
     bindAddress: '127.0.0.1',
     checks: { notReady: () => state.notReady, closedToNewcomers: () => state.closedToNewcomers },
     registry: page,
+    drain: {
+      allows: async (authorization) => authorization === 'Basic right',
+      start: () => drains.push('start'),
+      cancel: () => drains.push('cancel'),
+    },
   });
   await server.start();
   t.after(() => server.close());
-  const ask = async (path: string, method = 'GET') => {
-    const outgoing = request({ host: '127.0.0.1', port: server.port, path, method, agent: false }).end();
+  const ask = async (path: string, method = 'GET', authorization?: string) => {
+    const headers = authorization ? { authorization } : {};
+    const outgoing = request({
+      host: '127.0.0.1',
+      port: server.port,
+      path,
+      method,
+      headers,
+      agent: false,
+    }).end();
     const [response] = await once(outgoing, 'response');
     let body = '';
     for await (const part of response) body += part;
     return { status: response.statusCode as number, headers: response.headers, body };
   };
-  return { server, state, page, ask };
+  return { server, state, page, ask, drains };
 }
 
 test('a healthy pod answers ok everywhere', async (t) => {
@@ -111,4 +125,15 @@ test('a port in use is one plain sentence', async (t) => {
   });
   await assert.rejects(second.start(), { code: 'LS_LISTEN_FAILED', message: /another program is using it/ });
   await second.close();
+});
+
+test('only the administrator drains, and stops it', async (t) => {
+  const { ask, drains } = await setUp(t);
+  assert.equal((await ask('/drain', 'POST')).status, 401);
+  assert.equal((await ask('/drain', 'DELETE', 'Basic wrong')).status, 401);
+  assert.equal((await ask('/drain', 'GET', 'Basic right')).status, 405);
+  assert.deepEqual(drains, []);
+  assert.equal((await ask('/drain', 'POST', 'Basic right')).status, 200);
+  assert.equal((await ask('/drain', 'DELETE', 'Basic right')).status, 200);
+  assert.deepEqual(drains, ['start', 'cancel']);
 });

@@ -1,10 +1,11 @@
 /**
- * The telemetry port of a pod (design §14): `/livez` `/readyz` `/lbz` `/metrics`.
+ * The telemetry port of a pod (design §14): `/livez` `/readyz` `/lbz` `/metrics` `/drain`.
  *
  * `/livez` answers as long as the event loop turns, and asks nothing else, so that a lost
  * dependency never restarts a pod. `/readyz` says whether the pod can serve and stays 200
  * while it drains. `/lbz` is for load balancers: 503 at once when the pod drains, is full or
- * cut off. Health answers are `{"status":"ok"|"unavailable","reasons":[…]}`.
+ * cut off. Health answers are `{"status":"ok"|"unavailable","reasons":[…]}`. `POST /drain`
+ * by the administrator sends the listeners of this pod elsewhere, `DELETE /drain` stops that.
  */
 import { createServer, type IncomingMessage, type ServerResponse } from 'node:http';
 import { listenTcp, type TcpListener } from './tcp-listener.ts';
@@ -19,11 +20,20 @@ export type HealthChecks = {
 /** What the page of metrics comes from. */
 export type MetricsPage = { readonly contentType: string; render(): Promise<string> };
 
+/** What an administrator may do to the audience of this pod. */
+export type DrainControl = {
+  /** @param authorization the header, as sent */
+  readonly allows: (authorization: string | undefined, ip: string) => Promise<boolean>;
+  readonly start: () => void;
+  readonly cancel: () => void;
+};
+
 export type TelemetryOptions = {
   readonly port: number;
   readonly bindAddress: string;
   readonly checks: HealthChecks;
   readonly registry: MetricsPage;
+  readonly drain?: DrainControl;
 };
 
 export interface TelemetryServer {
@@ -42,7 +52,7 @@ const maxConnections = 64;
 const json = 'application/json; charset=utf-8';
 
 export function createTelemetryServer(options: TelemetryOptions): TelemetryServer {
-  const { checks, registry } = options;
+  const { checks, registry, drain } = options;
   const routes: ReadonlyMap<string, Route> = new Map<string, Route>([
     ['/livez', () => healthAnswer([])],
     ['/readyz', () => healthAnswer(ask(checks.notReady))],
@@ -54,7 +64,7 @@ export function createTelemetryServer(options: TelemetryOptions): TelemetryServe
   ]);
   const server = createServer(
     { headersTimeout: 5000, requestTimeout: 10_000, keepAliveTimeout: 30_000, maxHeaderSize: 8192 },
-    (request, response) => void respond(routes, request, response),
+    (request, response) => void respond(routes, drain, request, response),
   );
   server.maxConnections = maxConnections;
   let listener: TcpListener | undefined;
@@ -79,10 +89,11 @@ export function createTelemetryServer(options: TelemetryOptions): TelemetryServe
 
 async function respond(
   routes: ReadonlyMap<string, Route>,
+  drain: DrainControl | undefined,
   request: IncomingMessage,
   response: ServerResponse,
 ): Promise<void> {
-  const answer = await answerOf(routes, request);
+  const answer = (drain && (await answerDrain(drain, request))) ?? (await answerOf(routes, request));
   const isRead = request.method === 'GET' || request.method === 'HEAD';
   response.writeHead(answer.status, {
     'Content-Type': answer.contentType,
@@ -92,6 +103,20 @@ async function respond(
     ...(isRead ? {} : { Allow: 'GET, HEAD', Connection: 'close' }),
   });
   response.end(request.method === 'HEAD' ? undefined : answer.body);
+}
+
+/** @returns undefined for what has nothing to do with it */
+async function answerDrain(drain: DrainControl, request: IncomingMessage): Promise<Answer | undefined> {
+  const { method, url, headers, socket } = request;
+  if (url !== '/drain') return undefined;
+  if (method !== 'POST' && method !== 'DELETE')
+    return textAnswer(405, 'POST begins a drain, DELETE stops it');
+  if (!(await drain.allows(headers.authorization, socket.remoteAddress ?? ''))) {
+    return textAnswer(401, 'the administrator’s user and password are needed');
+  }
+  if (method === 'POST') drain.start();
+  else drain.cancel();
+  return textAnswer(200, method === 'POST' ? 'draining' : 'not draining');
 }
 
 async function answerOf(routes: ReadonlyMap<string, Route>, request: IncomingMessage): Promise<Answer> {

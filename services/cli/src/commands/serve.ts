@@ -8,9 +8,11 @@ import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Bus } from '@legacystream/core/ports/bus.ts';
 import type { StateStore } from '@legacystream/core/ports/state-store.ts';
+import { parseBasicAuth } from '@legacystream/core/protocols/credentials.ts';
 import { registerEdgeMetrics } from '@legacystream/edge/edge-metrics.ts';
 import { DemoSource } from '@legacystream/ingest/demo-source.ts';
 import { registerIngestMetrics } from '@legacystream/ingest/ingest-metrics.ts';
+import { canonicalAddress } from '@legacystream/runtime/client-address.ts';
 import { formatProblem, type Settings } from '@legacystream/runtime/config/settings.ts';
 import { Lifecycle } from '@legacystream/runtime/lifecycle.ts';
 import { PortHub } from '@legacystream/runtime/message-port/port-hub.ts';
@@ -19,6 +21,7 @@ import { registerProcessMetrics } from '@legacystream/runtime/process-metrics.ts
 import { installSignalHandlers } from '@legacystream/runtime/signal-handlers.ts';
 import { SystemClock } from '@legacystream/runtime/system-clock.ts';
 import { createTelemetryServer } from '@legacystream/runtime/telemetry.ts';
+import { BusWatch } from '../bus-watch.ts';
 import { loadDemoParts } from '../demo-parts.ts';
 import { EdgeThreads, threadCountOf } from '../edge-threads.ts';
 import { type GeneratedCredentials, generateCredentials } from '../generated-credentials.ts';
@@ -26,7 +29,7 @@ import { openBus } from '../open-bus.ts';
 import { openAccessLog, openLog } from '../open-logs.ts';
 import { openStore } from '../open-store.ts';
 import { createPod } from '../pod-app.ts';
-import { missingFor, type PodRole, settingsOf, takesSources } from '../pod-role.ts';
+import { drains, missingFor, type PodRole, settingsOf, takesSources } from '../pod-role.ts';
 import { productVersion } from '../product-version.ts';
 import { PublicPorts } from '../public-ports.ts';
 import { addServingParts } from '../serving-parts.ts';
@@ -37,7 +40,6 @@ import { configurationFile, loadCommandSettings, type SettingsOptions } from './
 export type ServeOptions = SettingsOptions & { readonly demo?: boolean | undefined };
 
 const demoPath = '/demo.mp3';
-const threadsCloseDeadlineMs = 8_000;
 
 /** Starts the server; settles once it is on air. @returns the exit status if it could not start */
 export async function runServer(
@@ -70,7 +72,7 @@ export async function runServer(
   let bus: Bus;
   try {
     store = await openStore(settings, clock, log, warn);
-    bus = openBus(settings, podId, role !== 'edge', clock, log);
+    bus = openBus(settings, podId, role, clock, log);
   } catch (error) {
     io.stderr(`legacystream: ${error instanceof Error ? error.message : String(error)}\n`);
     return 1;
@@ -128,6 +130,8 @@ export async function runServer(
   }
 
   const lifecycle = new Lifecycle({ clock, log });
+  const connection = new BusWatch(bus, clock);
+  const { drain } = app.edge;
   const telemetry = createTelemetryServer({
     port: settings.telemetry.port,
     bindAddress: settings.telemetry.bindAddress,
@@ -137,10 +141,27 @@ export async function runServer(
           render: async () => mergeSnapshots([await metrics.snapshot(), ...(await threads.snapshots())]),
         }
       : metrics,
+    drain: {
+      allows: async (authorization, ip) =>
+        (await app.access.admin(parseBasicAuth(authorization), canonicalAddress(ip))).granted,
+      start: () => {
+        threads?.drain(true);
+        void drain.start();
+      },
+      cancel: () => {
+        threads?.drain(false);
+        drain.cancel();
+      },
+    },
     checks: {
-      notReady: () => (ports.isOpen || lifecycle.isClosing ? [] : ['starting']),
+      notReady: () => [
+        ...(ports.isOpen || lifecycle.isClosing ? [] : ['starting']),
+        ...(connection.hasBeen ? [] : ['not connected to the bus yet']),
+      ],
       closedToNewcomers: () => [
         ...(lifecycle.isClosing ? ['shutting down'] : []),
+        ...(drain.isDraining ? ['draining'] : []),
+        ...(connection.isCutOff ? ['cut off from the bus'] : []),
         ...(app.frontDoor.isFull ? ['full'] : []),
       ],
     },
@@ -149,14 +170,20 @@ export async function runServer(
   lifecycle.add({ name: 'access log', close: () => accessLog?.close() });
   lifecycle.add({ name: 'telemetry', start: () => telemetry.start(), close: () => telemetry.close() });
   lifecycle.add({ name: 'store', close: () => store.close() });
-  lifecycle.add({ name: 'bus', close: () => bus.close() });
-  addServingParts(lifecycle, app, ownPorts);
+  lifecycle.add({
+    name: 'bus',
+    close: () => {
+      connection.close();
+      return bus.close();
+    },
+  });
+  addServingParts(lifecycle, app, ownPorts, drains(role));
   if (threads) {
     lifecycle.add({
       name: 'edge threads',
       start: () => threads.open(threadCount),
       close: () => threads.close(),
-      closeDeadlineMs: threadsCloseDeadlineMs,
+      closeDeadlineMs: threads.closeTimeoutMs,
     });
   }
   if (options.demo) {
