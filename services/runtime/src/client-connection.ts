@@ -12,13 +12,20 @@ export type ClientConnection = {
   readonly rest: Uint8Array;
 };
 
+/** One of which nothing is lost yet, so that it can be passed on to another server as it came. */
+export type ForwardableConnection = ClientConnection & {
+  /** Every byte read since the head began, as it came: the head and `rest`. */
+  readonly received: Uint8Array;
+};
+
 const lingerMs = 2_000;
 const lingerBytes = 1024 * 1024;
 
 /**
  * Sends a last answer and closes so that the client reads it: a close while its bytes are
  * still arriving would reset the connection and take the answer with it. What still
- * arrives is thrown away, bounded in time and bytes.
+ * arrives is thrown away, bounded in time and bytes. Where the last answer has been sent
+ * already, only the rest of this is done.
  */
 export function closeWith(socket: Socket, answer: string | Uint8Array): void {
   if (socket.destroyed) return;
@@ -32,6 +39,6 @@ export function closeWith(socket: Socket, answer: string | Uint8Array): void {
   socket.on('error', () => {});
   socket.once('end', () => socket.destroySoon());
   socket.once('close', () => clearTimeout(timer));
-  socket.end(answer);
+  if (!socket.writableEnded) socket.end(answer);
   socket.resume();
 }

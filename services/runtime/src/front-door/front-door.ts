@@ -10,7 +10,7 @@ import type { Socket } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
 import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
 import { notedPeer, notePeer, type Peer, passPeerOn } from '../client-address.ts';
-import { type ClientConnection, closeWith } from '../client-connection.ts';
+import { type ClientConnection, closeWith, type ForwardableConnection } from '../client-connection.ts';
 import { encodeRawResponse } from '../http/raw-response.ts';
 import { PendingConnection } from './pending-connection.ts';
 import { ProxyPreamble, type ProxyRules } from './proxy-preamble.ts';
@@ -23,9 +23,9 @@ export type Handled = 'taken' | 'next' | 'pass';
 
 export type FrontDoorRoutes = {
   /** Encoders by HTTP. */
-  readonly source: (head: RequestHead, client: ClientConnection) => Promise<Handled>;
+  readonly source: (head: RequestHead, client: ForwardableConnection) => Promise<Handled>;
   /** Encoders by SHOUTcast v1, with their first line. */
-  readonly shoutcast: (line: string, client: ClientConnection) => Promise<void>;
+  readonly shoutcast: (line: string, client: ForwardableConnection) => Promise<void>;
   /** GET, HEAD and OPTIONS of streams. */
   readonly stream: (head: RequestHead, client: ClientConnection) => Promise<Handled>;
   /** Everything else. */

@@ -119,7 +119,7 @@ export class PendingConnection {
     const client = { socket: this.#socket, ip: clientAddressOf(this.#socket, fields).ip, rest };
     let handled: Handled = 'pass';
     try {
-      if (isSourceRequest(head)) handled = await routes.source(head, client);
+      if (isSourceRequest(head)) handled = await routes.source(head, { ...client, received: this.#bytes });
       else if (head.method === 'OPTIONS' && head.target === '*') handled = this.#answerOptions();
       else if (head.method === 'GET' || head.method === 'HEAD' || head.method === 'OPTIONS') {
         handled = await routes.stream(head, client);
@@ -157,7 +157,8 @@ export class PendingConnection {
     this.#door.stats.requests += 1;
     const first = takeFirstLine(this.#bytes);
     if (!first) return this.abandon();
-    const client = { socket: this.#socket, ip: clientAddressOf(this.#socket).ip, rest: first.rest };
+    const { ip } = clientAddressOf(this.#socket);
+    const client = { socket: this.#socket, ip, rest: first.rest, received: this.#bytes };
     this.#door.routes.shoutcast(first.line, client).catch((error: unknown) => this.#refuse(error));
   }
 
