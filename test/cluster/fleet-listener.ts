@@ -56,16 +56,25 @@ export class FleetListener {
     return readCountingFrames(this.client.body, this.format);
   }
 
-  /** Still connected, and every frame once and whole. */
-  assertWhole(what: string): void {
-    const heard = this.read();
+  /** Frames heard from one connection of the source. */
+  heardOf(source: number): number {
+    return this.read().frames.filter((frame) => frame.source === source).length;
+  }
+
+  /** Still connected, nothing torn, and no frame twice. */
+  assertClean(what: string): void {
+    const { frames, tornBytes } = this.read();
+    const distinct = new Set(frames.map(({ source, number }) => `${source}:${number}`));
     assert.ok(this.isConnected, `${what}: still connected`);
-    assert.deepEqual(
-      { gaps: heard.gaps, doubled: heard.doubled, torn: heard.tornBytes },
-      { gaps: [], doubled: 0, torn: 0 },
-      what,
-    );
-    assert.ok(heard.count > 0, `${what}: heard something`);
+    assert.equal(tornBytes, 0, `${what}: torn bytes`);
+    assert.equal(frames.length - distinct.size, 0, `${what}: frames heard twice`);
+    assert.ok(frames.length > 0, `${what}: heard something`);
+  }
+
+  /** Clean, and without a frame that is missing between those that one connection of the source sent. */
+  assertWhole(what: string): void {
+    this.assertClean(what);
+    assert.deepEqual(this.read().gaps, [], `${what}: gaps`);
   }
 
   close(): void {

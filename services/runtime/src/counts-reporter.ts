@@ -8,7 +8,7 @@ import type { Json, StateStore } from '@legacystream/core/ports/state-store.ts';
 import { type PodCounts, podTtlMs } from '@legacystream/core/status/pod-counts.ts';
 import type { FleetStatus } from './fleet-status.ts';
 
-const reportEveryMs = 5_000;
+const reportEveryMs = 4_000;
 const settleMs = 200;
 
 export class CountsReporter {

@@ -27,7 +27,7 @@ export type PodCounts = {
   readonly mounts: Readonly<Record<string, MountCounts>>;
 };
 
-export const podTtlMs = 15_000;
+export const podTtlMs = 12_000;
 
 const countFields = ['listeners', 'connections', 'slow', 'bytesSent', 'highWater'] as const;
 const podFields = [
