@@ -12,6 +12,7 @@ import { PortStateStore } from '@legacystream/runtime/message-port/port-state-st
 import { Metrics } from '@legacystream/runtime/metrics.ts';
 import { registerProcessMetrics } from '@legacystream/runtime/process-metrics.ts';
 import { SystemClock } from '@legacystream/runtime/system-clock.ts';
+import { registerForwardingMetrics } from './cluster-metrics.ts';
 import type { EdgeThreadData, FromThread, ToThread } from './edge-thread-messages.ts';
 import { openAccessLog, openLog } from './open-logs.ts';
 import { createPod } from './pod-app.ts';
@@ -50,6 +51,7 @@ const metrics = new Metrics({ processMetrics: false });
 registerProcessMetrics(metrics, app.frontDoor.stats, bus.stats);
 registerIngestMetrics(metrics, app.ingest.registry);
 registerEdgeMetrics(metrics, app.edge);
+registerForwardingMetrics(metrics, app.splice, app.proxy);
 
 const lifecycle = new Lifecycle({ clock, log });
 lifecycle.add({ name: 'log', close: () => log.close() });

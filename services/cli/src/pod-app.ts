@@ -12,6 +12,8 @@ import type { StateStore } from '@legacystream/core/ports/state-store.ts';
 import { splitTarget } from '@legacystream/core/protocols/query.ts';
 import type { PodCounts } from '@legacystream/core/status/pod-counts.ts';
 import { createEdge, type EdgeApp } from '@legacystream/edge/app.ts';
+import { type ControlProxy, createControlProxy } from '@legacystream/edge/control-proxy.ts';
+import { SourceSplice } from '@legacystream/edge/source-splice.ts';
 import { createIngest, type IngestApp } from '@legacystream/ingest/app.ts';
 import { Access } from '@legacystream/runtime/access.ts';
 import type { AccessLog } from '@legacystream/runtime/access-log.ts';
@@ -45,11 +47,16 @@ export type PodDeps = {
   readonly firstListenerId: number;
 };
 
+const spliceGraceMs = 30_000;
+
 export type PodApp = {
   readonly ingest: IngestApp;
   readonly access: Access;
   readonly edge: EdgeApp;
   readonly control: ControlApp;
+  /** Where sources are passed on; absent where they stay, or are refused. */
+  readonly splice: SourceSplice | undefined;
+  readonly proxy: ControlProxy | undefined;
   readonly frontDoor: FrontDoor;
   readonly counts: CountsReporter;
 };
@@ -92,7 +99,25 @@ export function createPod(deps: PodDeps): PodApp {
     onListenersChanged: () => counts.changed(),
   });
   const control = createControl(shared);
-  const sources = takesSources(role) ? ingest : sourcesElsewhere();
+  const splice =
+    !takesSources(role) && settings.ingest.url
+      ? new SourceSplice({
+          urls: settings.ingest.url,
+          clock,
+          log: log.child({ category: 'stream.manager' }),
+          // The ingest ends a silent source; this only ends what the ingest has forgotten.
+          limits: { idleTimeoutMs: settings.streaming.sourceTimeout * 1000 + spliceGraceMs },
+        })
+      : undefined;
+  const proxy =
+    servesListeners(role) && settings.control.url
+      ? createControlProxy({
+          url: settings.control.url,
+          log: log.child({ category: 'control.proxy' }),
+          bodyBytes: settings.limits.bodyBytes,
+        })
+      : undefined;
+  const sources = takesSources(role) ? ingest : (splice ?? sourcesElsewhere());
   const pages = createPageHandler({
     log: log.child({ category: 'http.server' }),
     accessLog,
@@ -102,7 +127,10 @@ export function createPod(deps: PodDeps): PodApp {
     handleStream: edge.handleStream,
     // A kept-open connection that turned to a stream and back goes on as a new one.
     resume: (socket) => frontDoor.accept(socket),
-    route: (target) => control.route(splitTarget(target).rawPath) ?? edge.handlePage,
+    route: (target) => {
+      const path = splitTarget(target).rawPath;
+      return control.route(path) ?? proxy?.route(path) ?? edge.handlePage;
+    },
   });
   const { headBytes, headLines, targetBytes, headTimeout } = settings.limits;
   const headTimeoutMs = headTimeout * 1000;
@@ -112,12 +140,12 @@ export function createPod(deps: PodDeps): PodApp {
   );
   const frontDoor = new FrontDoor(
     {
-      source: sources.handleHttp,
-      shoutcast: sources.handleShoutcast,
+      source: (head, client) => sources.handleHttp(head, client),
+      shoutcast: (line, client) => sources.handleShoutcast(line, client),
       stream: servesListeners(role) ? edge.handleStream : async () => 'pass',
       http,
     },
     { headBytes, headLines, targetBytes, headTimeoutMs, maxConnections: settings.server.maxConnections },
   );
-  return { ingest, access, edge, control, frontDoor, counts };
+  return { ingest, access, edge, control, splice, proxy, frontDoor, counts };
 }

@@ -27,6 +27,8 @@ export function addServingParts(
     name: 'sources',
     close: async () => {
       app.ingest.close();
+      app.splice?.close();
+      app.proxy?.close();
       await new Promise((resolve) => setTimeout(resolve, lastFramesMs));
     },
   });

@@ -22,6 +22,7 @@ import { installSignalHandlers } from '@legacystream/runtime/signal-handlers.ts'
 import { SystemClock } from '@legacystream/runtime/system-clock.ts';
 import { createTelemetryServer } from '@legacystream/runtime/telemetry.ts';
 import { BusWatch } from '../bus-watch.ts';
+import { registerConnectionMetrics, registerForwardingMetrics } from '../cluster-metrics.ts';
 import { loadDemoParts } from '../demo-parts.ts';
 import { EdgeThreads, threadCountOf } from '../edge-threads.ts';
 import { type GeneratedCredentials, generateCredentials } from '../generated-credentials.ts';
@@ -117,6 +118,8 @@ export async function runServer(
   registerProcessMetrics(metrics, app.frontDoor.stats, bus.stats);
   registerIngestMetrics(metrics, app.ingest.registry);
   registerEdgeMetrics(metrics, app.edge);
+  registerForwardingMetrics(metrics, app.splice, app.proxy);
+  registerConnectionMetrics(metrics, bus, store);
   if (threads) {
     metrics.registerGauge('legacystream_runtime_edge_threads', 'Edge threads that run.', [], () => [
       { value: threads.count },

@@ -22,8 +22,9 @@ export const settingFormats = {
   hostName: { expected: 'a host name, or nothing', matches: (t) => t === '' || isHostName(t) },
   httpUrl: { expected: 'an http:// or https:// URL, or nothing', matches: (t) => t === '' || isHttpUrl(t) },
   httpUrls: {
-    expected: 'http:// or https:// URLs with commas between them, or nothing',
-    matches: (t) => t === '' || t.split(',').every((url) => isHttpUrl(url.trim())),
+    expected: 'http:// URLs with commas between them, or nothing',
+    matches: (t) =>
+      t === '' || t.split(',').every((url) => /^http:/i.test(url.trim()) && isHttpUrl(url.trim())),
   },
   line: { expected: 'text without control characters', matches: (t) => !/[\u0000-\u001f\u007f]/.test(t) },
   mountPath: {
