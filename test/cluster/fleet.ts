@@ -2,9 +2,15 @@
  * A whole cluster of real processes on this machine: NATS, Redis, and servers of every
  * role. Made for tests that kill parts of it, and for `npm run cluster`.
  */
+import { readFileSync } from 'node:fs';
 import { NatsServer } from '../support/nats-server.ts';
 import { RedisSentinels, RedisServer } from '../support/redis-server.ts';
 import { type ServerOptions, ServerProcess } from '../support/server-process.ts';
+
+const accounts = readFileSync(new URL('../../deploy/nats/accounts.conf', import.meta.url), 'utf8');
+const natsPasswords: Readonly<Record<string, string>> = Object.fromEntries(
+  ['INGEST', 'EDGE', 'CONTROL', 'SYS'].map((role) => [`LS_NATS_${role}_PASSWORD`, `secretOf${role}`]),
+);
 
 export type FleetOptions = {
   /** Servers of NATS: one, or a cluster of three. */
@@ -19,6 +25,8 @@ export type FleetOptions = {
   readonly set?: readonly string[];
   /** Settings of one server, by its pod id. */
   readonly setFor?: Readonly<Record<string, readonly string[]>>;
+  /** NATS as deploy/nats has it: a user for each role, with no more rights than it needs. */
+  readonly secured?: boolean;
   readonly say?: (line: string) => void;
 };
 
@@ -72,8 +80,11 @@ export class Fleet {
 
   async #start(): Promise<void> {
     const { nats = 1, redis = 'single', ingests = 1, edges = 2, control = true, say } = this.#options;
+    const natsOptions = this.#options.secured ? { config: accounts, env: natsPasswords } : {};
     const [natsServers, store] = await Promise.all([
-      nats === 3 ? NatsServer.startCluster() : NatsServer.start().then((server) => [server]),
+      nats === 3
+        ? NatsServer.startCluster(natsOptions)
+        : NatsServer.start(natsOptions).then((server) => [server]),
       redis === 'sentinel' ? RedisSentinels.start() : RedisServer.start(),
     ]);
     this.nats.push(...natsServers);
@@ -93,12 +104,14 @@ export class Fleet {
     set: readonly string[],
     into: ServerProcess[],
   ): Promise<ServerProcess> {
-    const { ini, say } = this.#options;
+    const { ini, say, secured = false } = this.#options;
+    const user = secured ? `${role}:${natsPasswords[`LS_NATS_${role.toUpperCase()}_PASSWORD`]}@` : '';
     const server = await ServerProcess.start({
       role,
       ...(ini !== undefined && { ini }),
       set: [
-        `bus.url=nats://${this.nats.map(({ address }) => address).join(',')}`,
+        `bus.url=nats://${user}${this.nats.map(({ address }) => address).join(',')}`,
+        ...(secured ? ['cluster.name=main'] : []),
         `store.url=${this.redis!.url}`,
         'bus.historyBytes=67108864',
         `cluster.podId=${podId}`,

@@ -42,8 +42,6 @@ const forbidden: Readonly<Record<Role, { publish: readonly string[]; subscribe: 
     publish: [
       audio,
       subjects.state('live'),
-      subjects.owner('live'),
-      subjects.pod('edge-1', 'edge'),
       '_INBOX.control.x',
       `$JS.API.STREAM.DELETE.${stream}`,
       `$JS.API.STREAM.PURGE.${stream}`,
@@ -64,13 +62,12 @@ const forbidden: Readonly<Record<Role, { publish: readonly string[]; subscribe: 
   },
   ingest: {
     publish: [
-      subjects.pod('edge-1', 'edge'),
       '_INBOX.control.x',
       `$JS.API.STREAM.DELETE.${stream}`,
       `$JS.API.CONSUMER.CREATE.${stream}`,
       new Subjects('other').audio('live'),
     ],
-    subscribe: ['>', `${subjects.audioPrefix}>`, subjects.pod('edge-1', 'edge'), '_INBOX.edge.>'],
+    subscribe: ['>', `${subjects.audioPrefix}>`, '_INBOX.edge.>'],
   },
   control: {
     publish: [audio, subjects.state('live'), '_INBOX.edge.x', `$JS.API.STREAM.DELETE.${stream}`],
