@@ -6,6 +6,7 @@ import { readFileSync } from 'node:fs';
 import { NatsServer } from '../support/nats-server.ts';
 import { RedisSentinels, RedisServer } from '../support/redis-server.ts';
 import { type ServerOptions, ServerProcess } from '../support/server-process.ts';
+import { TcpLink } from '../support/tcp-link.ts';
 
 const accounts = readFileSync(new URL('../../deploy/nats/accounts.conf', import.meta.url), 'utf8');
 const natsPasswords: Readonly<Record<string, string>> = Object.fromEntries(
@@ -27,6 +28,8 @@ export type FleetOptions = {
   readonly setFor?: Readonly<Record<string, readonly string[]>>;
   /** NATS as deploy/nats has it: a user for each role, with no more rights than it needs. */
   readonly secured?: boolean;
+  /** Servers, by pod id, that reach bus and store over lines that can be cut: one NATS, one Redis. */
+  readonly linked?: readonly string[];
   readonly say?: (line: string) => void;
 };
 
@@ -36,6 +39,8 @@ export class Fleet {
   readonly ingests: ServerProcess[] = [];
   readonly edges: ServerProcess[] = [];
   control: ServerProcess | undefined;
+  /** By pod id. */
+  readonly links = new Map<string, { readonly bus: TcpLink; readonly store: TcpLink }>();
   readonly #options: FleetOptions;
   #stopping: Promise<void> | undefined;
 
@@ -105,14 +110,17 @@ export class Fleet {
     into: ServerProcess[],
   ): Promise<ServerProcess> {
     const { ini, say, secured = false } = this.#options;
+    const links = this.#options.linked?.includes(podId) ? await this.#link(podId) : undefined;
+    const nats = links ? links.bus.address : this.nats.map(({ address }) => address).join(',');
+    const store = links ? `redis://${links.store.address}` : this.redis!.url;
     const user = secured ? `${role}:${natsPasswords[`LS_NATS_${role.toUpperCase()}_PASSWORD`]}@` : '';
     const server = await ServerProcess.start({
       role,
       ...(ini !== undefined && { ini }),
       set: [
-        `bus.url=nats://${user}${this.nats.map(({ address }) => address).join(',')}`,
+        `bus.url=nats://${user}${nats}`,
         ...(secured ? ['cluster.name=main'] : []),
-        `store.url=${this.redis!.url}`,
+        `store.url=${store}`,
         'bus.historyBytes=67108864',
         `cluster.podId=${podId}`,
         // A test's edge goes at once.
@@ -128,10 +136,25 @@ export class Fleet {
     return server;
   }
 
+  async #link(podId: string): Promise<{ readonly bus: TcpLink; readonly store: TcpLink }> {
+    const { host } = new URL(this.redis!.url);
+    const links = { bus: await TcpLink.to(this.nats[0]!.address), store: await TcpLink.to(host) };
+    this.links.set(podId, links);
+    return links;
+  }
+
   async #stop(): Promise<void> {
+    for (const { bus, store } of this.links.values()) {
+      bus.heal();
+      store.heal();
+    }
     // One that was frozen could not end.
     for (const { process: child } of this.servers) child.kill('SIGCONT');
     await Promise.all(this.servers.map((server) => server.stop()));
+    for (const { bus, store } of this.links.values()) {
+      bus.close();
+      store.close();
+    }
     await Promise.all([...this.nats.map((server) => server.stop()), this.redis?.stop()]);
   }
 }
