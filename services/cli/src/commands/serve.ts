@@ -8,21 +8,13 @@ import { mkdirSync } from 'node:fs';
 import { hostname } from 'node:os';
 import type { Bus } from '@legacystream/core/ports/bus.ts';
 import type { StateStore } from '@legacystream/core/ports/state-store.ts';
-import { parseBasicAuth } from '@legacystream/core/protocols/credentials.ts';
-import { registerEdgeMetrics } from '@legacystream/edge/edge-metrics.ts';
 import { DemoSource } from '@legacystream/ingest/demo-source.ts';
-import { registerIngestMetrics } from '@legacystream/ingest/ingest-metrics.ts';
-import { canonicalAddress } from '@legacystream/runtime/client-address.ts';
 import { formatProblem, type Settings } from '@legacystream/runtime/config/settings.ts';
 import { Lifecycle } from '@legacystream/runtime/lifecycle.ts';
 import { PortHub } from '@legacystream/runtime/message-port/port-hub.ts';
-import { Metrics, mergeSnapshots } from '@legacystream/runtime/metrics.ts';
-import { registerProcessMetrics } from '@legacystream/runtime/process-metrics.ts';
 import { installSignalHandlers } from '@legacystream/runtime/signal-handlers.ts';
 import { SystemClock } from '@legacystream/runtime/system-clock.ts';
-import { createTelemetryServer } from '@legacystream/runtime/telemetry.ts';
 import { BusWatch } from '../bus-watch.ts';
-import { registerConnectionMetrics, registerForwardingMetrics } from '../cluster-metrics.ts';
 import { loadDemoParts } from '../demo-parts.ts';
 import { EdgeThreads, threadCountOf } from '../edge-threads.ts';
 import { type GeneratedCredentials, generateCredentials } from '../generated-credentials.ts';
@@ -31,6 +23,7 @@ import { openAccessLog, openLog } from '../open-logs.ts';
 import { openStore } from '../open-store.ts';
 import { createPod } from '../pod-app.ts';
 import { drains, missingFor, type PodRole, settingsOf, takesSources } from '../pod-role.ts';
+import { createPodTelemetry } from '../pod-telemetry.ts';
 import { productVersion } from '../product-version.ts';
 import { PublicPorts } from '../public-ports.ts';
 import { addServingParts } from '../serving-parts.ts';
@@ -112,62 +105,18 @@ export async function runServer(
     firstListenerId,
   });
 
-  const metrics = new Metrics({
-    onCollectError: (error, name) => log.error('metric.failed', { name, error }),
-  });
-  registerProcessMetrics(metrics, app.frontDoor.stats, bus.stats);
-  registerIngestMetrics(metrics, app.ingest.registry);
-  registerEdgeMetrics(metrics, app.edge);
-  registerForwardingMetrics(metrics, app.splice, app.proxy);
-  registerConnectionMetrics(metrics, bus, store);
-  if (threads) {
-    metrics.registerGauge('legacystream_runtime_edge_threads', 'Edge threads that run.', [], () => [
-      { value: threads.count },
-    ]);
-    metrics.registerCounter(
-      'legacystream_runtime_edge_restarts_total',
-      'Edge threads that crashed.',
-      [],
-      () => [{ value: threads.restarts }],
-    );
-  }
-
   const lifecycle = new Lifecycle({ clock, log });
-  const connection = new BusWatch(bus, clock);
-  const { drain } = app.edge;
-  const telemetry = createTelemetryServer({
-    port: settings.telemetry.port,
-    bindAddress: settings.telemetry.bindAddress,
-    registry: threads
-      ? {
-          contentType: metrics.contentType,
-          render: async () => mergeSnapshots([await metrics.snapshot(), ...(await threads.snapshots())]),
-        }
-      : metrics,
-    drain: {
-      allows: async (authorization, ip) =>
-        (await app.access.admin(parseBasicAuth(authorization), canonicalAddress(ip))).granted,
-      start: () => {
-        threads?.drain(true);
-        void drain.start();
-      },
-      cancel: () => {
-        threads?.drain(false);
-        drain.cancel();
-      },
-    },
-    checks: {
-      notReady: () => [
-        ...(ports.isOpen || lifecycle.isClosing ? [] : ['starting']),
-        ...(connection.hasBeen ? [] : ['not connected to the bus yet']),
-      ],
-      closedToNewcomers: () => [
-        ...(lifecycle.isClosing ? ['shutting down'] : []),
-        ...(drain.isDraining ? ['draining'] : []),
-        ...(connection.isCutOff ? ['cut off from the bus'] : []),
-        ...(app.frontDoor.isFull ? ['full'] : []),
-      ],
-    },
+  const busWatch = new BusWatch(bus, clock);
+  const telemetry = createPodTelemetry({
+    settings,
+    app,
+    bus,
+    store,
+    log,
+    threads,
+    ports,
+    lifecycle,
+    busWatch,
   });
   lifecycle.add({ name: 'log', close: () => log.close() });
   lifecycle.add({ name: 'access log', close: () => accessLog?.close() });
@@ -176,7 +125,7 @@ export async function runServer(
   lifecycle.add({
     name: 'bus',
     close: () => {
-      connection.close();
+      busWatch.close();
       return bus.close();
     },
   });
