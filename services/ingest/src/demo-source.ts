@@ -4,8 +4,8 @@
  */
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
 import { Mp3Splitter } from '@legacystream/core/codecs/mp3-splitter.ts';
+import type { SourceFeed } from './source-feed.ts';
 import type { SourceRegistry } from './source-registry.ts';
-import type { SourceSession } from './source-session.ts';
 
 export type DemoPart = { readonly title: string; readonly artist: string; readonly audio: Uint8Array };
 
@@ -26,7 +26,7 @@ export class DemoSource {
   readonly #clock: Clock;
   readonly #path: string;
   readonly #slices: readonly Slice[];
-  #session: SourceSession | undefined;
+  #session: SourceFeed | undefined;
   #timer: Timer | undefined;
   #next = 0;
   #startMs = 0;

@@ -1,8 +1,8 @@
 /**
  * Sources that come by HTTP: SOURCE (HTTP/1.0, 1.1, ICE/1.0), PUT with and without
  * `Expect: 100-continue`, POST of audio; chunked, of known length, or endless
- * (protocols §1.2–§1.5). Answers exactly what each of them waits for, and only after the
- * mount is claimed.
+ * (protocols §1.2–§1.5). Answers exactly what each of them waits for, and only after it is
+ * admitted: the mount is claimed, or the source may wait for it.
  */
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
 import { sourceMetaintOf } from '@legacystream/core/icy/icy-demuxer.ts';
@@ -28,6 +28,7 @@ import type { Log } from '@legacystream/runtime/log.ts';
 import { SocketSource } from './socket-source.ts';
 import type { SourceRegistry } from './source-registry.ts';
 
+const wrongCodec = encodeRawResponse({ status: 415, body: 'another codec is on air\r\n' });
 const unauthorized = { status: 401, body: 'You need to authenticate\r\n', headers: [authChallenge] } as const;
 
 export class HttpSourceHandler {
@@ -84,11 +85,13 @@ export class HttpSourceHandler {
   ): Promise<void> {
     const { socket } = client;
     const framing = bodyFramingOf(head);
-    const claim = await this.#registry.claim(path);
+    const admission = await this.#registry.claim(path);
     const expects = request.expectsContinue;
     const isPut = request.method !== 'SOURCE';
     // A client that expects 100 is told the outcome when its body ends; others wait for 200 before they send.
-    const source = new SocketSource(socket, createBodyDecoder(framing), isPut && expects ? sourceDone : '');
+    const hears = isPut && expects;
+    const decoder = createBodyDecoder(framing);
+    const source = new SocketSource(socket, decoder, hears ? sourceDone : '', hears ? wrongCodec : '');
     const description = {
       path,
       protocol: request.method,
@@ -97,13 +100,13 @@ export class HttpSourceHandler {
       ip: client.ip,
       userAgent: request.userAgent,
     };
-    const session = await this.#registry.open(claim, description, source).catch(async (error: unknown) => {
-      await claim.release();
+    const feed = await this.#registry.open(admission, description, source).catch(async (error: unknown) => {
+      await admission.release();
       throw error;
     });
     if (expects) socket.write(isPut ? sourceContinue : sourceContinue + sourceAccepted);
     else socket.write(sourceAccepted);
-    source.attach(session, client.rest, sourceMetaintOf(head.headers));
+    source.attach(feed, client.rest, sourceMetaintOf(head.headers));
   }
 
   #refuse(head: RequestHead, client: ClientConnection, error: unknown): void {

@@ -6,6 +6,18 @@ export function registerIngestMetrics(metrics: Metrics, registry: SourceRegistry
   metrics.registerGauge('legacystream_ingest_sources_active', 'Sources on air.', [], () => [
     { value: registry.count },
   ]);
+  metrics.registerGauge(
+    'legacystream_ingest_sources_standby',
+    'Sources that wait for the one on air to fail.',
+    [],
+    () => [{ value: registry.standbys }],
+  );
+  metrics.registerCounter(
+    'legacystream_ingest_standby_switches_total',
+    'Sources put on air that had waited, by what became of the one before: free, silent or unreachable.',
+    ['cause'],
+    () => [...registry.switches].map(([cause, value]) => ({ labels: { cause }, value })),
+  );
   metrics.registerCounter(
     'legacystream_ingest_source_claims_total',
     'Mounts that sources asked for.',

@@ -14,7 +14,7 @@ import type { Subjects } from '@legacystream/core/bus/subjects.ts';
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
 import type { Bus, Subscription } from '@legacystream/core/ports/bus.ts';
-import type { StateStore } from '@legacystream/core/ports/state-store.ts';
+import type { LeaseRefusal, StateStore } from '@legacystream/core/ports/state-store.ts';
 
 const leaseTtlMs = 10_000;
 const renewEveryMs = 3_000;
@@ -48,7 +48,7 @@ export class MountClaim {
   readonly #deps: ClaimDeps;
   readonly #lease: string;
   readonly #holderName: string;
-  readonly #responder: Subscription;
+  readonly #responders: readonly Subscription[];
   #holder: ClaimHolder | undefined;
   #validUntilMs: number;
   #timer: Timer | undefined;
@@ -62,14 +62,8 @@ export class MountClaim {
     this.replacements = grant.replacements;
     this.#validUntilMs = grant.askedAtMs + leaseTtlMs - fenceMarginMs;
     this.#timer = deps.clock.every(renewEveryMs, () => void this.#renew());
-    this.#responder = deps.bus.respond(deps.subjects.owner(lease), async (data) => {
-      const request = decodeOwnerRequest(data);
-      if (!request) return encodeMessage({ ok: false, reason: 'unreadable request' });
-      // Until the session stands, the mount is taken and nothing can be done to it.
-      return encodeMessage(
-        (await this.#holder?.answer(request)) ?? { ok: false, reason: 'source is starting' },
-      );
-    });
+    const subjects = [deps.subjects.owner(lease), sessionSubject(deps.subjects, lease, grant.epoch)];
+    this.#responders = subjects.map((subject) => deps.bus.respond(subject, (data) => this.#answer(data)));
   }
 
   /**
@@ -96,6 +90,22 @@ export class MountClaim {
     return new MountClaim(deps, mountId, holderName, { epoch: grant.epoch, replacements, askedAtMs });
   }
 
+  /**
+   * Takes a mount that is free, or by force whoever has it.
+   * @returns the refusal where another has it
+   */
+  static async attempt(
+    deps: ClaimDeps,
+    mountId: string,
+    holderName: string,
+    byForce: boolean,
+  ): Promise<MountClaim | LeaseRefusal> {
+    const askedAtMs = deps.clock.monotonicMs();
+    const grant = await deps.store.acquireLease(mountId, holderName, leaseTtlMs, { steal: byForce });
+    if (!grant.granted) return grant;
+    return new MountClaim(deps, mountId, holderName, { epoch: grant.epoch, replacements: 0, askedAtMs });
+  }
+
   /** From now on `holder` speaks for the mount. */
   attach(holder: ClaimHolder): void {
     this.#holder = holder;
@@ -108,7 +118,22 @@ export class MountClaim {
     await this.#deps.store.releaseLease(this.#lease, this.#holderName, this.epoch).catch(() => false);
   }
 
+  /** Looks whether the mount is still held, as when the process has stood still. */
+  verify(): void {
+    void this.#renew();
+  }
+
+  async #answer(data: Uint8Array): Promise<Uint8Array> {
+    const request = decodeOwnerRequest(data);
+    if (!request) return encodeMessage({ ok: false, reason: 'unreadable request' });
+    // Until the session stands, the mount is taken and nothing can be done to it.
+    return encodeMessage(
+      (await this.#holder?.answer(request)) ?? { ok: false, reason: 'source is starting' },
+    );
+  }
+
   async #renew(): Promise<void> {
+    if (!this.#timer) return;
     const askedAtMs = this.#deps.clock.monotonicMs();
     if (askedAtMs >= this.#validUntilMs) return this.#lose();
     let renewed: boolean;
@@ -134,12 +159,21 @@ export class MountClaim {
     if (!this.#timer) return false;
     this.#timer.cancel();
     this.#timer = undefined;
-    this.#responder.unsubscribe();
+    for (const responder of this.#responders) responder.unsubscribe();
     return true;
   }
 }
 
-function inUse(): LegacyStreamError {
+/**
+ * Requests to one session, not to whoever has the mount: after a pod has frozen, what still
+ * stands for it on the bus must not be taken for the session that followed it. No mountId
+ * has the tilde.
+ */
+export function sessionSubject(subjects: Subjects, mountId: string, epoch: number): string {
+  return subjects.owner(`${mountId}~${epoch}`);
+}
+
+export function inUse(): LegacyStreamError {
   return new LegacyStreamError('LS_MOUNT_IN_USE', 'Mountpoint in use');
 }
 

@@ -14,9 +14,8 @@ import { type ClientConnection, closeWith } from '@legacystream/runtime/client-c
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import { shoutcastMountPath } from '@legacystream/runtime/config/shoutcast-mount.ts';
 import type { Log } from '@legacystream/runtime/log.ts';
-import type { MountClaim } from './mount-claim.ts';
 import { SocketSource } from './socket-source.ts';
-import type { SourceRegistry } from './source-registry.ts';
+import type { Admission, SourceRegistry } from './source-registry.ts';
 
 const accepted = 'OK2\r\nicy-caps:11\r\n\r\n';
 const refused = 'invalid password\r\n';
@@ -42,7 +41,7 @@ export class ShoutcastSourceHandler {
       if (!isShoutcastPoke(line)) this.#registry.countRefusal('LS_AUTH_REQUIRED');
       return closeWith(client.socket, refused);
     }
-    let claim: MountClaim | undefined;
+    let admission: Admission | undefined;
     try {
       const path = login.mount
         ? parseMountPath(login.mount)
@@ -55,12 +54,12 @@ export class ShoutcastSourceHandler {
         this.#log.warn('source.refused', { mount: path, ip: client.ip, reason });
         return closeWith(client.socket, refused);
       }
-      claim = await this.#registry.claim(path);
+      admission = await this.#registry.claim(path);
       client.socket.write(accepted);
       const { headers, rest } = await this.#readHeaders(client);
       const source = new SocketSource(client.socket, new EndlessDecoder(), '');
-      const session = await this.#registry.open(
-        claim,
+      const feed = await this.#registry.open(
+        admission,
         {
           path,
           protocol: 'SHOUTcast v1',
@@ -71,9 +70,9 @@ export class ShoutcastSourceHandler {
         },
         source,
       );
-      source.attach(session, rest, sourceMetaintOf(headers));
+      source.attach(feed, rest, sourceMetaintOf(headers));
     } catch (error) {
-      await claim?.release();
+      await admission?.release();
       const reason = error instanceof LegacyStreamError ? error.message : 'internal error';
       if (error instanceof LegacyStreamError) this.#registry.countRefusal(error.code);
       this.#log.warn('source.refused', {

@@ -1,43 +1,46 @@
 /**
- * Ties a source's socket to its session: bytes in, through the decoder of the body's
+ * Ties a source's socket to what it feeds: bytes in, through the decoder of the body's
  * framing, and the end of either to the other.
  */
 import type { Socket } from 'node:net';
 import { IcyDemuxer, type IcyPart } from '@legacystream/core/icy/icy-demuxer.ts';
 import type { BodyDecoder } from '@legacystream/core/protocols/body-decoder.ts';
 import { closeWith } from '@legacystream/runtime/client-connection.ts';
-import type { SourceConnection, SourceEnd, SourceSession } from './source-session.ts';
+import type { SourceConnection, SourceEnd, SourceFeed } from './source-feed.ts';
 
 export class SocketSource implements SourceConnection {
   readonly #socket: Socket;
   readonly #decoder: BodyDecoder;
   /** What is said when the body has ended as it should. */
   readonly #farewell: string;
-  #session: SourceSession | undefined;
+  /** What is said to a source that is sent away after it was admitted. */
+  readonly #refusal: string;
+  #feed: SourceFeed | undefined;
   #icy: IcyDemuxer | undefined;
   #done = false;
 
-  constructor(socket: Socket, decoder: BodyDecoder, farewell: string) {
+  constructor(socket: Socket, decoder: BodyDecoder, farewell: string, refusal = '') {
     this.#socket = socket;
     this.#decoder = decoder;
     this.#farewell = farewell;
+    this.#refusal = refusal;
   }
 
   /**
-   * From now on the socket feeds the session.
+   * From now on the bytes of the socket go there.
    * @param rest bytes already read from it
    * @param metaint where the source interleaves titles with its audio: bytes between two
    */
-  attach(session: SourceSession, rest: Uint8Array, metaint?: number): void {
+  attach(feed: SourceFeed, rest: Uint8Array, metaint?: number): void {
     const socket = this.#socket;
-    this.#session = session;
-    if (metaint !== undefined) this.#icy = new IcyDemuxer(metaint, session.charset);
+    this.#feed = feed;
+    if (metaint !== undefined) this.#icy = new IcyDemuxer(metaint, feed.charset);
     socket.on('data', (data: Uint8Array) => this.#onData(data));
-    socket.on('end', () => session.end('closed'));
-    socket.on('error', () => session.end('closed'));
-    socket.on('close', () => session.end('closed'));
+    socket.on('end', () => feed.end('closed'));
+    socket.on('error', () => feed.end('closed'));
+    socket.on('close', () => feed.end('closed'));
     if (rest.byteLength > 0) this.#onData(rest);
-    if (socket.destroyed || socket.readableEnded) session.end('closed');
+    if (socket.destroyed || socket.readableEnded) feed.end('closed');
     else socket.resume();
   }
 
@@ -53,27 +56,28 @@ export class SocketSource implements SourceConnection {
     if (this.#done) return;
     this.#done = true;
     if (reason === 'closed') closeWith(this.#socket, this.#farewell);
+    else if (reason === 'wrong-codec') closeWith(this.#socket, this.#refusal);
     else this.#socket.destroySoon();
   }
 
   #onData(data: Uint8Array): void {
-    const session = this.#session;
-    if (this.#done || !session) return;
+    const feed = this.#feed;
+    if (this.#done || !feed) return;
     try {
       for (const body of this.#decoder.push(data)) {
-        if (this.#icy) receiveIcy(session, this.#icy.push(body));
-        else session.receive(body);
+        if (this.#icy) receiveIcy(feed, this.#icy.push(body));
+        else feed.receive(body);
       }
     } catch {
-      return session.end('malformed');
+      return feed.end('malformed');
     }
-    if (this.#decoder.done) session.end('closed');
+    if (this.#decoder.done) feed.end('closed');
   }
 }
 
-function receiveIcy(session: SourceSession, parts: readonly IcyPart[]): void {
+function receiveIcy(feed: SourceFeed, parts: readonly IcyPart[]): void {
   for (const part of parts) {
-    if (part.type === 'audio') session.receive(part.data);
-    else if (part.fields.title !== undefined) session.setTitle(part.fields.title, '', part.fields.url ?? '');
+    if (part.type === 'audio') feed.receive(part.data);
+    else if (part.fields.title !== undefined) feed.setTitle(part.fields.title, '', part.fields.url ?? '');
   }
 }

@@ -13,25 +13,17 @@ import type { MountState, NowPlaying } from '@legacystream/core/mounts/mount-sta
 import type { Bus } from '@legacystream/core/ports/bus.ts';
 import type { StateStore } from '@legacystream/core/ports/state-store.ts';
 import { AudioPublisher } from '@legacystream/core/sources/audio-publisher.ts';
-import { MediaPipeline } from '@legacystream/core/sources/media-pipeline.ts';
-import { SourcePace } from '@legacystream/core/sources/source-pace.ts';
-import { calmSpellMs, yieldsTo } from '@legacystream/core/sources/takeover-policy.ts';
+import type { Chunk } from '@legacystream/core/sources/chunker.ts';
+import { calmSpellMs, ghostAfterMs, yieldsTo } from '@legacystream/core/sources/takeover-policy.ts';
 import { joinTitle } from '@legacystream/core/titles/decode-title.ts';
-import { NowPlayingLog } from '@legacystream/core/titles/now-playing-log.ts';
+import { NowPlayingLog, noTitle } from '@legacystream/core/titles/now-playing-log.ts';
 import type { MountSettings } from '@legacystream/runtime/config/mount-schema.ts';
 import type { Log } from '@legacystream/runtime/log.ts';
 import { definedOf, initialState, keptTitle, type SourceDescription } from './initial-state.ts';
 import { MountAnnouncer } from './mount-announcer.ts';
 import type { ClaimHolder, MountClaim } from './mount-claim.ts';
-
-export type SourceEnd =
-  | 'closed'
-  | 'timeout'
-  | 'killed'
-  | 'taken-over'
-  | 'lease-lost'
-  | 'shutdown'
-  | 'malformed';
+import type { SourceConnection, SourceEnd, SourceFeed } from './source-feed.ts';
+import { SourceIntake } from './source-intake.ts';
 
 export type SessionDeps = {
   readonly bus: Bus;
@@ -42,19 +34,32 @@ export type SessionDeps = {
   readonly log: Log;
 };
 
-/** What the session does to the connection that feeds it. */
-export interface SourceConnection {
-  pauseReading(): void;
-  resumeReading(): void;
-  end(reason: SourceEnd): void;
-}
+export type SessionStart = {
+  readonly settings: MountSettings;
+  readonly source: SourceDescription;
+  readonly claim: MountClaim;
+  /** What was known of the mount before. */
+  readonly previous: MountState | undefined;
+  readonly connection: SourceConnection;
+  readonly onEnd: (session: SourceSession) => void;
+  /** Of a source that waited: its intake, which stays its own, and what to begin with. */
+  readonly waited?: {
+    readonly intake: SourceIntake;
+    readonly title: NowPlaying;
+    readonly audio: readonly Chunk[];
+  };
+};
 
 const watchEveryMs = 500;
 const refreshEveryTicks = 10;
-/** A chunk does not wait longer than this for its next frame. */
-const flushAfterMs = 150;
+/** A watch that comes so late means that the whole process stood still. */
+const standstillMs = 250;
+/** A source that waits asks several times in this time. */
+const standbyHeardMs = 1_000;
+/** Listeners are held at least so long for a source that waits. */
+const standbyLingerMs = 3_000;
 
-export class SourceSession implements ClaimHolder {
+export class SourceSession implements ClaimHolder, SourceFeed {
   readonly path: string;
   readonly #deps: SessionDeps;
   readonly #settings: MountSettings;
@@ -62,52 +67,41 @@ export class SourceSession implements ClaimHolder {
   readonly #publisher: AudioPublisher;
   readonly #announcer: MountAnnouncer;
   readonly #titles: NowPlayingLog;
-  readonly #pipeline: MediaPipeline;
-  readonly #pace: SourcePace;
+  readonly #intake: SourceIntake;
+  /** The intake was there before the session and may be there after it. */
+  readonly #keepsIntake: boolean;
   readonly #connection: SourceConnection;
   readonly #watch: Timer;
   readonly #startedMs: number;
+  readonly #bytesBefore: number;
   readonly #onEnd: (session: SourceSession) => void;
-  #flush: Timer | undefined;
-  #resume: Timer | undefined;
-  #lastDataMs: number;
-  #bytesRead = 0;
+  #watchedMs: number;
+  #standbyHeardMs = Number.NEGATIVE_INFINITY;
   #ticks = 0;
   #titleSerial = 0;
   #release: Promise<void> | undefined;
   #ended: SourceEnd | undefined;
 
-  constructor(
-    deps: SessionDeps,
-    settings: MountSettings,
-    source: SourceDescription,
-    claim: MountClaim,
-    previous: MountState | undefined,
-    connection: SourceConnection,
-    onEnd: (session: SourceSession) => void,
-  ) {
+  constructor(deps: SessionDeps, start: SessionStart) {
     const { bus, store, clock, subjects } = deps;
+    const { settings, source, claim, previous, waited } = start;
     const mountId = mountIdOf(source.path);
     this.path = source.path;
     this.#deps = deps;
     this.#settings = settings;
     this.#claim = claim;
-    this.#connection = connection;
-    this.#onEnd = onEnd;
+    this.#connection = start.connection;
+    this.#onEnd = start.onEnd;
     this.#startedMs = clock.monotonicMs();
-    this.#lastDataMs = this.#startedMs;
-    this.#pace = new SourcePace(this.#startedMs);
+    this.#watchedMs = this.#startedMs;
     this.#titles = new NowPlayingLog(keptTitle(previous, clock.wallMs()), previous?.history);
+    const title = waited?.title ?? noTitle;
+    // The latest word counts, whoever it is from.
+    if (title.sinceMs > this.#titles.current.sinceMs) this.#titles.set(title);
     this.#publisher = new AudioPublisher(bus, clock, subjects.audio(mountId), claim.epoch);
-    this.#pipeline = new MediaPipeline(source.contentType, {
-      chunk: (chunk) => {
-        this.#publisher.chunk(chunk);
-        this.#pace.add(chunk.durationUs);
-      },
-      headers: (data, inBand) => this.#publisher.headers(data, inBand),
-      tags: (tags) => this.#onTags(tags),
-      format: (format) => this.#onFormat(source, format),
-    });
+    this.#intake = waited?.intake ?? new SourceIntake(clock, source.contentType, start.connection);
+    this.#keepsIntake = waited !== undefined;
+    this.#bytesBefore = this.#intake.bytesRead;
     this.#announcer = new MountAnnouncer(
       bus,
       store,
@@ -122,59 +116,49 @@ export class SourceSession implements ClaimHolder {
     );
     this.#announcer.announce();
     this.#publisher.title(this.#titles.current);
+    this.#intake.direct({
+      chunk: (chunk) => this.#publisher.chunk(chunk),
+      headers: (data, inBand) => this.#publisher.headers(data, inBand),
+      tags: (tags) => this.#onTags(tags),
+      format: (format) => this.#onFormat(source, format),
+    });
+    for (const chunk of waited?.audio ?? []) this.#publisher.chunk(chunk);
     this.#watch = clock.every(watchEveryMs, () => this.#check());
     claim.attach(this);
   }
 
-  /** The charset of titles that are not UTF-8; undefined for the usual one. */
   get charset(): string | undefined {
     return this.#settings.charset || undefined;
   }
 
+  get isOver(): boolean {
+    return this.#ended !== undefined;
+  }
+
   get bytesRead(): number {
-    return this.#bytesRead;
+    return this.#intake.bytesRead - this.#bytesBefore;
   }
 
   get mediaStats(): Readonly<SplitterStats> {
-    return this.#pipeline.stats;
+    return this.#intake.stats;
   }
 
   get state(): MountState {
     return this.#announcer.state;
   }
 
-  /** Takes audio from the connection. */
   receive(bytes: Uint8Array): void {
-    if (this.#ended) return;
-    const nowMs = this.#deps.clock.monotonicMs();
-    this.#lastDataMs = nowMs;
-    this.#bytesRead += bytes.byteLength;
-    this.#pace.addBytes(bytes.byteLength);
-    this.#pipeline.push(bytes);
-    this.#flush ??= this.#deps.clock.after(flushAfterMs, () => {
-      this.#flush = undefined;
-      this.#pipeline.flushChunk();
-    });
-    const pauseMs = this.#pace.pauseMs(nowMs);
-    if (pauseMs > 0 && !this.#resume) {
-      this.#connection.pauseReading();
-      this.#resume = this.#deps.clock.after(pauseMs, () => {
-        this.#resume = undefined;
-        this.#lastDataMs = this.#deps.clock.monotonicMs();
-        if (!this.#ended) this.#connection.resumeReading();
-      });
-    }
+    if (!this.#ended) this.#intake.receive(bytes);
   }
 
-  /** Sets the title from outside the stream. @returns false when nothing changed */
   setTitle(title: string, artist: string, url: string): boolean {
     const display = joinTitle(artist, title);
     const next: NowPlaying = { display, title, artist, url, sinceMs: this.#deps.clock.wallMs() };
     // What has been received so far belongs to the old title.
-    this.#pipeline.flushChunk();
+    this.#intake.flushChunk();
     if (!this.#titles.set(next)) return false;
     this.#titleSerial += 1;
-    this.#pipeline.writeTitle(title, artist, (this.#claim.epoch + this.#titleSerial) >>> 0);
+    this.#intake.writeTitle(title, artist, (this.#claim.epoch + this.#titleSerial) >>> 0);
     this.#publishTitle();
     return true;
   }
@@ -183,50 +167,60 @@ export class SourceSession implements ClaimHolder {
   end(reason: SourceEnd): void {
     if (this.#ended) return;
     this.#ended = reason;
-    const superseded = reason === 'taken-over' || reason === 'lease-lost';
+    const superseded = reason === 'taken-over' || reason === 'yielded' || reason === 'lease-lost';
     if (superseded) this.#publisher.fence();
-    this.#pipeline.end();
+    if (!superseded || !this.#keepsIntake) this.#intake.end();
     this.#publisher.end();
-    this.#flush?.cancel();
-    this.#resume?.cancel();
     this.#watch.cancel();
     if (!superseded) this.#leave(reason);
-    void this.#released();
-    this.#connection.end(reason);
+    void this.released();
     this.#deps.log.info('source.disconnected', {
       mount: this.path,
       reason,
-      bytes: this.#bytesRead,
+      bytes: this.bytesRead,
       seconds: Math.round((this.#deps.clock.monotonicMs() - this.#startedMs) / 1000),
-      skippedBytes: this.#pipeline.stats.skippedBytes,
-      resyncs: this.#pipeline.stats.resyncs,
+      skippedBytes: this.mediaStats.skippedBytes,
+      resyncs: this.mediaStats.resyncs,
     });
     this.#onEnd(this);
+    this.#connection.end(reason);
   }
 
-  /** @returns when the mount is free for others */
-  #released(): Promise<void> {
+  /** Settles when the mount is free for others; idempotent. */
+  released(): Promise<void> {
     this.#release ??= this.#claim.release();
     return this.#release;
   }
 
   #leave(reason: SourceEnd): void {
     const { clock } = this.#deps;
-    const lingerMs = reason === 'killed' ? 0 : this.#settings.linger * 1000;
-    const left = { droppedAtMs: clock.wallMs(), lingerMs, bytesRead: this.#bytesRead };
+    const lingerMs = this.#lingerMs(reason);
+    const left = { droppedAtMs: clock.wallMs(), lingerMs, bytesRead: this.bytesRead };
     if (lingerMs === 0) return this.#announcer.update({ ...left, status: 'ended' });
     this.#announcer.update({ ...left, status: 'lingering' });
     // A new session has a higher epoch, so this late word cannot end what it began.
     clock.after(lingerMs, () => this.#announcer.update({ status: 'ended' }));
   }
 
+  /** Listeners of a source that is told to go are let go with it, unless another waits to go on. */
+  #lingerMs(reason: SourceEnd): number {
+    const isAwaited = this.#deps.clock.monotonicMs() - this.#standbyHeardMs < standbyHeardMs;
+    const lingerMs = reason === 'killed' ? 0 : this.#settings.linger * 1000;
+    return isAwaited ? Math.max(lingerMs, standbyLingerMs) : lingerMs;
+  }
+
   #check(): void {
     const nowMs = this.#deps.clock.monotonicMs();
-    const silentMs = this.#resume ? 0 : nowMs - this.#lastDataMs;
-    if (silentMs >= watchEveryMs) this.#pipeline.settle();
+    if (nowMs - this.#watchedMs > watchEveryMs + standstillMs) {
+      this.#intake.excuseSilence();
+      this.#claim.verify();
+    }
+    this.#watchedMs = nowMs;
+    const { silentMs } = this.#intake;
+    if (silentMs >= watchEveryMs) this.#intake.settle();
     if (silentMs >= this.#settings.sourceTimeout * 1000) return this.end('timeout');
     this.#ticks += 1;
-    if (this.#ticks % refreshEveryTicks === 0) this.#announcer.update({ bytesRead: this.#bytesRead });
+    if (this.#ticks % refreshEveryTicks === 0) this.#announcer.update({ bytesRead: this.bytesRead });
   }
 
   lost(): void {
@@ -243,33 +237,36 @@ export class SourceSession implements ClaimHolder {
       this.end('killed');
       return { ok: true };
     }
-    const nowMs = this.#deps.clock.monotonicMs();
-    const onAirMs = nowMs - this.#startedMs;
+    if (request.op === 'standby') return this.#answerStandby();
+    const onAirMs = this.#deps.clock.monotonicMs() - this.#startedMs;
     const facts = {
       policy: this.#settings.takeover,
-      silentMs: this.#resume ? 0 : nowMs - this.#lastDataMs,
+      silentMs: this.#intake.silentMs,
       onAirMs,
       replacements: this.#claim.replacements,
     };
     if (!yieldsTo(facts)) return { ok: false, reason: 'mount in use' };
     this.end('taken-over');
     // Only when the lease is free may the newcomer be told so.
-    await this.#released();
+    await this.released();
     return { ok: true, replacements: onAirMs >= calmSpellMs ? 1 : this.#claim.replacements + 1 };
   }
 
+  async #answerStandby(): Promise<OwnerReply> {
+    this.#standbyHeardMs = this.#deps.clock.monotonicMs();
+    const { codec, codecPending } = this.#announcer.state;
+    const yieldsInMs = this.#settings.takeover === 'standby' ? this.#intake.failsInMs : ghostAfterMs;
+    if (yieldsInMs > 0) {
+      return { ok: false, reason: 'on air', yieldsInMs, ...(codecPending ? {} : { codec }) };
+    }
+    this.end('yielded');
+    await this.released();
+    return { ok: true };
+  }
+
   #onTags(tags: TagsEvent): void {
-    const display = joinTitle(tags.artist ?? '', tags.title ?? '');
-    // Headers without a title (a first header set of an encoder) leave what was set from outside.
-    if (display === '') return;
-    const next = {
-      display,
-      title: tags.title ?? '',
-      artist: tags.artist ?? '',
-      url: '',
-      sinceMs: this.#deps.clock.wallMs(),
-    };
-    if (this.#titles.set(next)) this.#publishTitle();
+    const next = titleOfTags(tags, this.#deps.clock.wallMs());
+    if (next && this.#titles.set(next)) this.#publishTitle();
   }
 
   #publishTitle(): void {
@@ -295,4 +292,12 @@ export class SourceSession implements ClaimHolder {
       },
     });
   }
+}
+
+/** The title that the stream itself tells; undefined where it tells none. */
+export function titleOfTags(tags: TagsEvent, nowMs: number): NowPlaying | undefined {
+  const { title = '', artist = '' } = tags;
+  const display = joinTitle(artist, title);
+  // Headers without a title (a first header set of an encoder) leave what was set from outside.
+  return display === '' ? undefined : { display, title, artist, url: '', sinceMs: nowMs };
 }

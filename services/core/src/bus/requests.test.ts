@@ -18,6 +18,7 @@ const refusal = { ok: false, reason: 'unreadable reply' };
 test('requests to an owner are read as they were written', () => {
   const requests: OwnerRequest[] = [
     { op: 'takeover' },
+    { op: 'standby' },
     { op: 'kill' },
     { op: 'title', title: 'é', artist: '', url: 'https://example.org/' },
   ];
@@ -46,8 +47,18 @@ test('replies are read as they were written', () => {
       ],
     },
     { ok: false, reason: 'mount in use' },
+    { ok: false, reason: 'on air', yieldsInMs: 450, codec: 'mp3' },
   ];
   for (const reply of replies) assert.deepEqual(decodeReply(encodeMessage(reply)), reply);
+});
+
+test('what a refusal says beyond its reason is left out where it makes no sense', () => {
+  for (const more of [{ yieldsInMs: '5' }, { yieldsInMs: null }, { codec: 'wav' }, { codec: 1 }, { x: 1 }]) {
+    assert.deepEqual(decodeReply(json({ ok: false, reason: 'on air', ...more })), {
+      ok: false,
+      reason: 'on air',
+    });
+  }
 });
 
 test('what is no request is refused', () => {

@@ -3,16 +3,26 @@
  * and to every edge (`pod.<podId>.edge`). Decoders check the shape: what comes over the
  * bus is not trusted more than what comes from outside.
  */
+import { type Codec, codecs } from '../codecs/frame-splitter.ts';
 
 /** To the pod whose session owns a mount. */
 export type OwnerRequest =
   | { readonly op: 'takeover' }
+  /** From a source that waits hot and could be on air this moment. */
+  | { readonly op: 'standby' }
   | { readonly op: 'title'; readonly title: string; readonly artist: string; readonly url: string }
   | { readonly op: 'kill' };
 
 export type OwnerReply =
   | { readonly ok: true; readonly replacements?: number }
-  | { readonly ok: false; readonly reason: string };
+  | {
+      readonly ok: false;
+      readonly reason: string;
+      /** To a source that waits: when the one on air makes way if it delivers nothing more. */
+      readonly yieldsInMs?: number;
+      /** To a source that waits: what it must send if listeners are to stay. */
+      readonly codec?: Codec;
+    };
 
 /** To an edge. */
 export type EdgeRequest =
@@ -42,9 +52,10 @@ export function encodeMessage(message: OwnerRequest | OwnerReply | EdgeRequest |
 
 export function decodeOwnerRequest(data: Uint8Array): OwnerRequest | undefined {
   const value = parseObject(data);
-  if (value?.['op'] === 'takeover' || value?.['op'] === 'kill') return { op: value['op'] };
+  const op = value?.['op'];
+  if (op === 'takeover' || op === 'standby' || op === 'kill') return { op };
   const { title, artist, url } = value ?? {};
-  if (value?.['op'] !== 'title') return undefined;
+  if (op !== 'title') return undefined;
   if (!isText(title) || !isText(artist) || !isText(url)) return undefined;
   return { op: 'title', title, artist, url };
 }
@@ -62,9 +73,17 @@ export function decodeEdgeRequest(data: Uint8Array): EdgeRequest | undefined {
 /** A reply; anything that is none counts as a refusal. */
 export function decodeReply<T extends OwnerReply | EdgeReply>(data: Uint8Array): T {
   const value = parseObject(data);
-  const { ok, reason } = value ?? {};
+  const { ok, reason, yieldsInMs, codec } = value ?? {};
   if (ok === true && isGranted(value!)) return value as unknown as T;
-  if (ok === false && typeof reason === 'string') return { ok, reason } as T;
+  if (ok === false && typeof reason === 'string') {
+    const isCodec = (codecs as readonly unknown[]).includes(codec);
+    return {
+      ok,
+      reason,
+      ...(Number.isFinite(yieldsInMs) && { yieldsInMs }),
+      ...(isCodec && { codec }),
+    } as T;
+  }
   return { ok: false, reason: 'unreadable reply' } as T;
 }
 

@@ -16,6 +16,9 @@ test('who makes way, by policy and silence', () => {
     ['auto', 0, false],
     ['auto', ghostAfterMs - 1, false],
     ['auto', ghostAfterMs, true],
+    ['standby', 0, false],
+    ['standby', ghostAfterMs - 1, false],
+    ['standby', ghostAfterMs, true],
     ['replace', 0, true],
     ['replace', ghostAfterMs, true],
   ];

@@ -8,8 +8,10 @@
  *  - `replace`: always, except that two encoders that throw each other off in turns are
  *    slowed down: a source that came by replacing another is safe for a while, and for
  *    twice as long after each further replacement.
+ *  - `standby`: the newcomer waits hot instead of asking (owner-watch.ts); one that asks all
+ *    the same, from a pod that is configured otherwise, is answered as by `auto`.
  */
-export const takeoverPolicies = ['auto', 'replace', 'reject'] as const;
+export const takeoverPolicies = ['auto', 'replace', 'reject', 'standby'] as const;
 export type TakeoverPolicy = (typeof takeoverPolicies)[number];
 
 export type TakeoverFacts = {
@@ -31,7 +33,7 @@ export const calmSpellMs = 600_000;
 export function yieldsTo(facts: TakeoverFacts): boolean {
   if (facts.policy === 'reject') return false;
   if (facts.silentMs >= ghostAfterMs) return true;
-  if (facts.policy === 'auto') return false;
+  if (facts.policy !== 'replace') return false;
   if (facts.replacements === 0) return true;
   const guardMs = Math.min(guardMaxMs, guardBaseMs * 2 ** (facts.replacements - 1));
   return facts.onAirMs >= guardMs;

@@ -26,8 +26,8 @@ export const mountSchema = Type.Object(
     sid: integer(0, { minimum: 0, maximum: 2_147_483_647 }, 'SHOUTcast stream id of the mount. 0: none.'),
     takeover: choice(
       'auto',
-      ['auto', 'replace', 'reject'],
-      'What a second source meets while the first is on air. `auto` refuses it while the first delivers and lets it in once the first is silent, `replace` always lets it in, `reject` never does.',
+      ['auto', 'replace', 'reject', 'standby'],
+      'What a second source meets while the first is on air. `auto` refuses it while the first delivers and lets it in once the first is silent, `replace` always lets it in, `reject` never does, `standby` lets it wait until the first falls silent or drops and then puts it on air within a second.',
     ),
     hidden: toggle(false, 'Leave the mount out of public lists and pages.'),
     maxListeners: integer(0, { minimum: 0, maximum: 10_000_000 }, 'Most listeners at once. 0: no limit.'),
