@@ -22,7 +22,8 @@ export type IngestApp = {
 export function createIngest(deps: IngestDeps): IngestApp {
   const { settings, access } = deps;
   const log = deps.log.child({ category: 'stream.manager' });
-  const registry = new SourceRegistry({ ...deps, log }, settings);
+  const storeOutageGraceMs = settings.store.outageGrace * 1000;
+  const registry = new SourceRegistry({ ...deps, log, storeOutageGraceMs }, settings);
   const http = new HttpSourceHandler(registry, access, log);
   const shoutcast = new ShoutcastSourceHandler(registry, access, settings, log);
   return {

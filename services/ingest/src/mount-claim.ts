@@ -1,7 +1,14 @@
 /**
  * A source session's hold on its mount: the lease, its epoch, and the promise to stop by
  * itself before anyone else may start (design §7). Correctness does not rest on the store:
- * when renewals fail, the holder goes by its own monotonic clock.
+ * readers follow the largest epoch, and a holder that has stood still goes by its own
+ * monotonic clock.
+ *
+ * While the store cannot be reached a holder stays, for a while that is configured. A mount
+ * that nobody on the bus answers for may then be claimed without a lease, under an epoch by
+ * the wall clock; of two who do so at once readers hear the later, and when the store is
+ * back one of them gets the lease and the other ends. A lease that the store has forgotten
+ * is taken again, under a new epoch.
  */
 import {
   decodeOwnerRequest,
@@ -14,21 +21,27 @@ import type { Subjects } from '@legacystream/core/bus/subjects.ts';
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
 import type { Bus, Subscription } from '@legacystream/core/ports/bus.ts';
-import type { LeaseRefusal, StateStore } from '@legacystream/core/ports/state-store.ts';
+import type { LeaseGrant, LeaseRefusal, StateStore } from '@legacystream/core/ports/state-store.ts';
 
 const leaseTtlMs = 10_000;
 const renewEveryMs = 3_000;
 /** The holder stops this long before the lease can pass to another. */
 const fenceMarginMs = 2_000;
 const askOwnerTimeoutMs = 1_000;
+/** While the store is away, and no other time is configured. */
+const defaultOutageGraceMs = 3_600_000;
+/** Sessions are asked by their epoch; those who know an older one still find them. */
+const maxSessionSubjects = 4;
 /** A lease renewed this lately has a living holder. */
 const justRenewedMs = 1_000;
 
 export type ClaimDeps = {
-  readonly bus: Pick<Bus, 'request' | 'respond'>;
+  readonly bus: Pick<Bus, 'connected' | 'request' | 'respond'>;
   readonly store: Pick<StateStore, 'acquireLease' | 'renewLease' | 'releaseLease'>;
   readonly clock: Clock;
   readonly subjects: Subjects;
+  /** How long a source stays on air while the store cannot be reached. */
+  readonly storeOutageGraceMs?: number;
 };
 
 /** What the holder of a claim does for the fleet. */
@@ -37,33 +50,52 @@ export interface ClaimHolder {
   answer(request: OwnerRequest): OwnerReply | Promise<OwnerReply>;
   /** The mount is no longer this session's: nothing may be published any more. */
   lost(): void;
+  /** From now on the mount is this session's under a larger epoch. */
+  renumbered(epoch: number): void;
 }
 
-type Grant = { readonly epoch: number; readonly replacements: number; readonly askedAtMs: number };
+type Grant = {
+  readonly epoch: number;
+  readonly replacements: number;
+  readonly askedAtMs: number;
+  /** Whether the store knows of it. */
+  readonly isLeased: boolean;
+};
 
 export class MountClaim {
-  readonly epoch: number;
+  #epoch: number;
   /** How often in a row a source of this mount replaced another; input to the takeover policy. */
   readonly replacements: number;
   readonly #deps: ClaimDeps;
   readonly #lease: string;
   readonly #holderName: string;
-  readonly #responders: readonly Subscription[];
+  readonly #ownerResponder: Subscription;
+  readonly #sessionResponders: Subscription[] = [];
   #holder: ClaimHolder | undefined;
   #validUntilMs: number;
   #timer: Timer | undefined;
   #lost = false;
+  #isLeased: boolean;
+  #isRenewing = false;
+  /** Monotonic; since when the store has not answered. */
+  #outageSinceMs: number | undefined;
 
   private constructor(deps: ClaimDeps, lease: string, holderName: string, grant: Grant) {
     this.#deps = deps;
     this.#lease = lease;
     this.#holderName = holderName;
-    this.epoch = grant.epoch;
+    this.#epoch = grant.epoch;
+    this.#isLeased = grant.isLeased;
+    if (!grant.isLeased) this.#outageSinceMs = grant.askedAtMs;
     this.replacements = grant.replacements;
     this.#validUntilMs = grant.askedAtMs + leaseTtlMs - fenceMarginMs;
     this.#timer = deps.clock.every(renewEveryMs, () => void this.#renew());
-    const subjects = [deps.subjects.owner(lease), sessionSubject(deps.subjects, lease, grant.epoch)];
-    this.#responders = subjects.map((subject) => deps.bus.respond(subject, (data) => this.#answer(data)));
+    this.#ownerResponder = deps.bus.respond(deps.subjects.owner(lease), (data) => this.#answer(data));
+    this.#respondAs(grant.epoch);
+  }
+
+  get epoch(): number {
+    return this.#epoch;
   }
 
   /**
@@ -73,7 +105,13 @@ export class MountClaim {
    */
   static async take(deps: ClaimDeps, mountId: string, holderName: string): Promise<MountClaim> {
     let askedAtMs = deps.clock.monotonicMs();
-    let grant = await deps.store.acquireLease(mountId, holderName, leaseTtlMs);
+    let grant: LeaseGrant | LeaseRefusal;
+    try {
+      grant = await deps.store.acquireLease(mountId, holderName, leaseTtlMs);
+    } catch (error) {
+      if (!isStoreAway(error)) throw error;
+      return MountClaim.#takeWithoutStore(deps, mountId, holderName, error);
+    }
     let replacements = 0;
     if (!grant.granted) {
       const reply = await askOwner(deps, mountId);
@@ -87,7 +125,12 @@ export class MountClaim {
       grant = await deps.store.acquireLease(mountId, holderName, leaseTtlMs, { steal: reply === undefined });
       if (!grant.granted) throw inUse();
     }
-    return new MountClaim(deps, mountId, holderName, { epoch: grant.epoch, replacements, askedAtMs });
+    return new MountClaim(deps, mountId, holderName, {
+      epoch: grant.epoch,
+      replacements,
+      askedAtMs,
+      isLeased: true,
+    });
   }
 
   /**
@@ -103,19 +146,43 @@ export class MountClaim {
     const askedAtMs = deps.clock.monotonicMs();
     const grant = await deps.store.acquireLease(mountId, holderName, leaseTtlMs, { steal: byForce });
     if (!grant.granted) return grant;
-    return new MountClaim(deps, mountId, holderName, { epoch: grant.epoch, replacements: 0, askedAtMs });
+    return new MountClaim(deps, mountId, holderName, {
+      epoch: grant.epoch,
+      replacements: 0,
+      askedAtMs,
+      isLeased: true,
+    });
+  }
+
+  static async #takeWithoutStore(
+    deps: ClaimDeps,
+    mountId: string,
+    holderName: string,
+    cause: unknown,
+  ): Promise<MountClaim> {
+    // Without the bus as well nobody could hear the source, and nobody could say that he has the mount.
+    if (!deps.bus.connected) throw cause;
+    const reply = await askOwner(deps, mountId);
+    if (reply && !reply.ok) throw inUse();
+    return new MountClaim(deps, mountId, holderName, {
+      epoch: Math.ceil(deps.clock.wallMs()),
+      replacements: reply?.replacements ?? 0,
+      askedAtMs: deps.clock.monotonicMs(),
+      isLeased: false,
+    });
   }
 
   /** From now on `holder` speaks for the mount. */
   attach(holder: ClaimHolder): void {
     this.#holder = holder;
     if (this.#lost) holder.lost();
+    else holder.renumbered(this.#epoch);
   }
 
   /** Gives the mount free for the next source; idempotent. */
   async release(): Promise<void> {
-    if (!this.#stop()) return;
-    await this.#deps.store.releaseLease(this.#lease, this.#holderName, this.epoch).catch(() => false);
+    if (!this.#stop() || !this.#isLeased) return;
+    await this.#deps.store.releaseLease(this.#lease, this.#holderName, this.#epoch).catch(() => false);
   }
 
   /** Looks whether the mount is still held, as when the process has stood still. */
@@ -133,19 +200,53 @@ export class MountClaim {
   }
 
   async #renew(): Promise<void> {
-    if (!this.#timer) return;
+    if (!this.#timer || this.#isRenewing) return;
     const askedAtMs = this.#deps.clock.monotonicMs();
     if (askedAtMs >= this.#validUntilMs) return this.#lose();
-    let renewed: boolean;
+    this.#isRenewing = true;
     try {
-      renewed = await this.#deps.store.renewLease(this.#lease, this.#holderName, this.epoch, leaseTtlMs);
+      const isHeld = await this.#keepLease();
+      if (!this.#timer) return;
+      if (!isHeld) return this.#lose();
+      this.#outageSinceMs = undefined;
+      this.#validUntilMs = askedAtMs + leaseTtlMs - fenceMarginMs;
     } catch {
-      // The store is away, which says nothing of the lease: it holds until its own time ends.
-      return;
+      // The store is away, which says nothing of the lease.
+      this.#outageSinceMs ??= askedAtMs;
+      const { storeOutageGraceMs = defaultOutageGraceMs } = this.#deps;
+      const isPatient = askedAtMs - this.#outageSinceMs < storeOutageGraceMs;
+      if (isPatient) this.#validUntilMs = askedAtMs + leaseTtlMs - fenceMarginMs;
+    } finally {
+      this.#isRenewing = false;
     }
-    if (!this.#timer) return;
-    if (renewed) this.#validUntilMs = askedAtMs + leaseTtlMs - fenceMarginMs;
-    else this.#lose();
+  }
+
+  /** @returns false when another has it */
+  async #keepLease(): Promise<boolean> {
+    const { store } = this.#deps;
+    const name = this.#holderName;
+    if (this.#isLeased && (await store.renewLease(this.#lease, name, this.#epoch, leaseTtlMs))) return true;
+    // It has run out or is forgotten, or never was: whoever has had it meanwhile had a larger epoch,
+    // under which readers would hear nothing more of this one.
+    if (!this.#timer) return true;
+    const grant = await store.acquireLease(this.#lease, name, leaseTtlMs);
+    if (!grant.granted) return false;
+    if (!this.#timer) {
+      await store.releaseLease(this.#lease, name, grant.epoch);
+      return true;
+    }
+    this.#isLeased = true;
+    this.#epoch = grant.epoch;
+    this.#respondAs(grant.epoch);
+    this.#holder?.renumbered(grant.epoch);
+    return true;
+  }
+
+  #respondAs(epoch: number): void {
+    const { bus, subjects } = this.#deps;
+    const subject = sessionSubject(subjects, this.#lease, epoch);
+    this.#sessionResponders.push(bus.respond(subject, (data) => this.#answer(data)));
+    if (this.#sessionResponders.length > maxSessionSubjects) this.#sessionResponders.shift()?.unsubscribe();
   }
 
   #lose(): void {
@@ -159,7 +260,8 @@ export class MountClaim {
     if (!this.#timer) return false;
     this.#timer.cancel();
     this.#timer = undefined;
-    for (const responder of this.#responders) responder.unsubscribe();
+    this.#ownerResponder.unsubscribe();
+    for (const responder of this.#sessionResponders) responder.unsubscribe();
     return true;
   }
 }
@@ -187,4 +289,8 @@ async function askOwner(deps: ClaimDeps, mountId: string): Promise<OwnerReply | 
   } catch {
     return undefined;
   }
+}
+
+function isStoreAway(error: unknown): boolean {
+  return error instanceof LegacyStreamError && error.code === 'LS_STORE_UNAVAILABLE';
 }

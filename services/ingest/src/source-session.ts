@@ -26,6 +26,8 @@ import type { SourceConnection, SourceEnd, SourceFeed } from './source-feed.ts';
 import { SourceIntake } from './source-intake.ts';
 
 export type SessionDeps = {
+  /** See mount-claim.ts. */
+  readonly storeOutageGraceMs?: number;
   readonly bus: Bus;
   readonly store: StateStore;
   readonly clock: Clock;
@@ -225,6 +227,13 @@ export class SourceSession implements ClaimHolder, SourceFeed {
 
   lost(): void {
     this.end('lease-lost');
+  }
+
+  renumbered(epoch: number): void {
+    if (this.#ended || epoch === this.#announcer.state.epoch) return;
+    this.#publisher.renumber(epoch);
+    this.#publisher.title(this.#titles.current);
+    this.#announcer.update({ epoch });
   }
 
   async answer(request: OwnerRequest): Promise<OwnerReply> {

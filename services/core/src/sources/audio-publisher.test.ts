@@ -117,3 +117,24 @@ test('a frame too large for a message goes out in parts that only begin at its b
     4,
   );
 });
+
+test('under a new epoch numbers begin anew, headers come again, and playing time goes on', () => {
+  const { publisher, messages } = new Station();
+  publisher.headers(Uint8Array.of(1, 2), true);
+  publisher.chunk(chunk(100));
+  publisher.renumber(77);
+  publisher.renumber(76);
+  publisher.renumber(90);
+  publisher.chunk(chunk(100));
+  const { headers, audio } = EnvelopeKind;
+  const { discontinuity, inBand, syncPoint } = EnvelopeFlag;
+  assert.deepEqual(
+    messages.map(({ kind, flags, epoch, seq, mediaTimeUs }) => [kind, flags, epoch, seq, mediaTimeUs]),
+    [
+      [headers, inBand | discontinuity, 77, 1, 0],
+      [audio, syncPoint, 77, 2, 0],
+      [headers, discontinuity, 90, 1, 100_000],
+      [audio, syncPoint, 90, 2, 100_000],
+    ],
+  );
+});

@@ -23,7 +23,7 @@ export class AudioPublisher {
   readonly #bus: Pick<Bus, 'publish'>;
   readonly #clock: Clock;
   readonly #subject: string;
-  readonly #epoch: number;
+  #epoch: number;
   #seq = 0;
   #mediaTimeUs = 0;
   #fenced = false;
@@ -68,6 +68,14 @@ export class AudioPublisher {
 
   end(): void {
     this.#publish(EnvelopeKind.end, 0, nothing, 0, 0);
+  }
+
+  /** The same audio goes on under a larger epoch, as if another source had taken over without a gap. */
+  renumber(epoch: number): void {
+    if (epoch <= this.#epoch) return;
+    this.#epoch = epoch;
+    this.#seq = 0;
+    if (this.#headers && this.#headers.byteLength > 0) this.headers(this.#headers, false);
   }
 
   /** Nothing is published from now on: the mount has another owner. */
