@@ -1,13 +1,16 @@
 /** What an edge tells Prometheus. */
+import type { WheelStats } from '@legacystream/core/fanout/delivery-wheel.ts';
 import type { Metrics } from '@legacystream/runtime/metrics.ts';
 import type { EdgeApp } from './app.ts';
+import type { AudioSequenceStats } from './audio-sequence.ts';
 
 export function registerEdgeMetrics(
   metrics: Metrics,
   { registry, hub, waitingRoom, directory }: EdgeApp,
 ): void {
-  const total = (field: keyof typeof hub.closedTotals) => () => {
-    let value = hub.closedTotals[field];
+  const total = (field: keyof WheelStats | keyof AudioSequenceStats) => () => {
+    const closed: Readonly<Partial<Record<typeof field, number>>> = hub.closedTotals;
+    let value = closed[field] || 0;
     for (const channel of hub.channels()) value += { ...channel.wheel.stats, ...channel.stats }[field];
     return [{ value }];
   };
@@ -55,6 +58,12 @@ export function registerEdgeMetrics(
     'Audio messages known to be missing.',
     [],
     total('lost'),
+  );
+  metrics.registerCounter(
+    'legacystream_edge_messages_repaired_total',
+    'Audio messages that were found missing and came in time after all.',
+    [],
+    total('repaired'),
   );
   metrics.registerCounter(
     'legacystream_edge_messages_stale_total',

@@ -15,6 +15,7 @@ import { ScriptedBus } from '../../../test/fixtures/scripted-bus.ts';
 import { countingFormats } from '../../../test/support/counting-frames.ts';
 import { readCountingFrames } from '../../../test/support/counting-reader.ts';
 import { IcyReader } from '../../../test/support/icy-body.ts';
+import { maxHoldMs } from './audio-sequence.ts';
 import { MountChannel } from './mount-channel.ts';
 
 const format = countingFormats.mp3Padded;
@@ -45,6 +46,11 @@ class Edge {
     return listener;
   }
 
+  /** Lets what is missing be missing for good. */
+  giveUp(): void {
+    this.clock.advance(maxHoldMs);
+  }
+
   deliver(): void {
     for (let i = 0; i < 4; i += 1) {
       this.clock.advance(25);
@@ -72,7 +78,8 @@ test('history and what came live meanwhile are spliced: every frame once, in ord
         await edge.bus.tell(run(10, historyFrom, historyTo));
         edge.live(...run(10, historyTo + 1, historyTo + liveCount + 3));
         const { first, last, lost, doubled } = readCountingFrames(edge.join().received, format);
-        const from = historyCount > 0 ? historyFrom : liveFrom;
+        const isLiveOlder = historyCount === 0 || (liveFrom < historyFrom && liveFrom <= historyTo);
+        const from = isLiveOlder ? liveFrom : historyFrom;
         const to = historyTo + liveCount + 3;
         assert.deepEqual([first, last, lost, doubled], [(from - 1) * 4, to * 4 - 1, 0, 0]);
         assert.equal(edge.channel.stats.lost, 0);
@@ -88,7 +95,8 @@ test('duplicates, superseded writers and malformed messages are dropped and coun
   edge.live(...run(10, 1, 3));
   edge.live(audioMessage(10, 2), audioMessage(9, 4), Buffer.from('garbage'), audioMessage(10, 6));
   edge.live(message(10, 7, { kind: 3, payload: Buffer.from('no title') }));
-  assert.deepEqual(edge.channel.stats, { malformed: 2, stale: 2, lost: 2 });
+  edge.giveUp();
+  assert.deepEqual(edge.channel.stats, { malformed: 2, stale: 2, repaired: 0, lost: 2 });
   const { count, lost } = readCountingFrames(edge.join().received, format);
   assert.deepEqual([count, lost], [16, 8]);
 });
@@ -104,6 +112,94 @@ test('what was sent before anybody followed is not counted as lost', async () =>
   const edge = new Edge();
   await edge.bus.tell(run(10, 500, 510));
   assert.equal(edge.channel.stats.lost, 0);
+});
+
+test('those on air hear nothing of a gap that the history fills', async () => {
+  const edge = new Edge();
+  await edge.bus.tell(run(10, 1, 5));
+  const listener = edge.join();
+  edge.live(...run(10, 9, 10));
+  edge.deliver();
+  assert.equal(listener.writes.length, 1);
+  assert.equal(edge.channel.joinable, true, 'what is there can be heard meanwhile');
+  await edge.bus.tell(run(10, 2, 9));
+  edge.deliver();
+  const { last, lost, doubled } = readCountingFrames(listener.received, format);
+  assert.deepEqual([last, lost, doubled, edge.channel.stats.repaired], [39, 0, 0, 3]);
+});
+
+test('a hole in what a cold channel begins with is waited for before anybody is let in', async () => {
+  const edge = new Edge();
+  edge.live(audioMessage(10, 8));
+  await edge.bus.tell(run(10, 1, 5));
+  assert.equal(edge.channel.joinable, false);
+  await edge.bus.tell(run(10, 4, 8));
+  assert.equal(edge.channel.joinable, true);
+  const { first, last, lost } = readCountingFrames(edge.join().received, format);
+  assert.deepEqual([first, last, lost], [0, 31, 0]);
+});
+
+test('two edges that began at different times name every byte alike', async () => {
+  const [early, late] = [new Edge(), new Edge()];
+  const before = run(10, 1, 20);
+  const after = [titleMessage(11, 1, 'Another session'), ...run(11, 2, 20)];
+  await early.bus.tell(before);
+  early.live(...after);
+  await late.bus.tell([...before.slice(14), ...after.slice(0, 3)]);
+  late.live(...after.slice(3));
+  const [all, some] = [early.join().received, late.join().received];
+  assert.ok(all.subarray(-some.length).equals(some));
+  const begun = late.channel.positionOf(0)!;
+  assert.deepEqual([begun.epoch, begun.seq, begun.byte], [10, 15, 0]);
+  for (let at = 0; at <= some.length; at += 101) {
+    const position = { ...begun, byte: at };
+    assert.equal(late.channel.locate(position), at);
+    assert.equal(early.channel.locate(position), all.length - some.length + at);
+    const renewed = late.channel.positionOf(at)!;
+    assert.deepEqual(early.channel.positionOf(all.length - some.length + at), renewed);
+    assert.equal(early.channel.locate(renewed), all.length - some.length + at);
+  }
+});
+
+test('a position is told from what is missing here, be it lost or without its headers', async () => {
+  const lossy = new Edge();
+  await lossy.bus.tell(run(10, 1, 5));
+  const position = lossy.channel.positionOf(0)!;
+  const held = lossy.join().received.length;
+  lossy.live(audioMessage(10, 7));
+  assert.equal(lossy.channel.locate({ ...position, byte: held + 10 }), 'ahead', 'it may yet be repaired');
+  lossy.giveUp();
+  assert.equal(lossy.channel.locate({ ...position, byte: held + 10 }), undefined);
+  assert.equal(lossy.channel.locate({ ...position, byte: held - 10 }), held - 10);
+  const muted = new Edge({ codec: 'flac' });
+  await muted.bus.tell([headersMessage(10, 1, 'fLaC', true), ...run(10, 2, 4)]);
+  const first = muted.channel.positionOf(0)!;
+  muted.live(audioMessage(11, 1), headersMessage(11, 2, 'fLaC', true), audioMessage(11, 3));
+  const [start, next] = [
+    { epoch: 11, seq: 2, byte: 0 },
+    { ...first, byte: 100_000 },
+  ];
+  assert.equal(typeof muted.channel.locate(start), 'number');
+  assert.equal(muted.channel.locate(next), undefined);
+});
+
+test('who waits for a position is let in when it has come, and no earlier', async () => {
+  const edge = new Edge();
+  await edge.bus.tell(run(10, 1, 2));
+  let isIn = false;
+  const position = { epoch: 10, seq: 4, byte: 1 };
+  const waiting = edge.channel.reached(position, 2_000).then((isReached) => {
+    isIn = true;
+    return isReached;
+  });
+  edge.live(audioMessage(10, 3));
+  await new Promise((resolve) => setImmediate(resolve));
+  assert.equal(isIn, false);
+  edge.live(audioMessage(10, 4));
+  assert.equal(await waiting, true);
+  const inVain = edge.channel.reached({ ...position, epoch: 11 }, 2_000);
+  edge.clock.advance(2_000);
+  assert.equal(await inVain, false);
 });
 
 test('a new session is heard at once by those on air, whose count of bytes goes on', async () => {
@@ -131,6 +227,7 @@ test('messages that are missing at the beginning of a new session are counted', 
   const edge = new Edge();
   await edge.bus.tell(run(10, 1, 2));
   edge.live(audioMessage(11, 4));
+  edge.giveUp();
   assert.equal(edge.channel.stats.lost, 3);
 });
 
@@ -157,6 +254,7 @@ test('the audio of a new session waits for its own headers', async () => {
   await edge.bus.tell([headersMessage(10, 1, 'old', true), ...run(10, 2, 5)]);
   const listener = edge.join();
   edge.live(...run(11, 3, 4), headersMessage(11, 5, 'new', false), audioMessage(11, 6));
+  edge.giveUp();
   edge.deliver();
   const after = Buffer.concat(listener.writes.slice(2));
   assert.equal(after.indexOf('new'), 0, 'those on air missed them in band');
@@ -172,6 +270,7 @@ test('repeated headers are not sent to those on air, unless they have missed the
   edge.deliver();
   assert.ok(!Buffer.concat(listener.writes.slice(2)).includes('one'));
   edge.live(audioMessage(10, 9), headersMessage(10, 10, 'two', false), headersMessage(10, 11, 'two', false));
+  edge.giveUp();
   edge.deliver();
   const last = Buffer.concat(listener.writes.slice(3)).toString('latin1');
   assert.equal(last.split('two').length - 1, 1);

@@ -1,14 +1,9 @@
 /**
- * One mount on this edge: follows its audio sequence on the bus, keeps the ring and
- * serves its listeners. A cold one first catches up from the bus's history and then
- * splices what came meanwhile, by (epoch, seq) alone.
+ * One mount on this edge: turns its audio sequence into the ring of its channel and
+ * serves its listeners. A cold one lets nobody in before it has caught up from the bus's
+ * history.
  */
-import {
-  decodeEnvelope,
-  type Envelope,
-  EnvelopeFlag,
-  EnvelopeKind,
-} from '@legacystream/core/bus/envelope.ts';
+import { type Envelope, EnvelopeFlag, EnvelopeKind } from '@legacystream/core/bus/envelope.ts';
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
 import type { Codec } from '@legacystream/core/codecs/frame-splitter.ts';
 import { Channel, type ChannelLimits } from '@legacystream/core/fanout/channel.ts';
@@ -16,10 +11,11 @@ import type { DeliveryPeriodLimits } from '@legacystream/core/fanout/delivery-pe
 import { DeliveryWheel } from '@legacystream/core/fanout/delivery-wheel.ts';
 import { frameLengthOf } from '@legacystream/core/fanout/frame-lengths.ts';
 import { IcyStream } from '@legacystream/core/fanout/icy-stream.ts';
-import { SequenceGate } from '@legacystream/core/fanout/sequence-gate.ts';
 import type { SlowListenerLimits } from '@legacystream/core/fanout/slow-listener-policy.ts';
+import type { StreamPosition } from '@legacystream/core/fanout/stream-position.ts';
 import { decodeNowPlaying, type MountState } from '@legacystream/core/mounts/mount-state.ts';
-import type { Bus, Subscription } from '@legacystream/core/ports/bus.ts';
+import type { Bus } from '@legacystream/core/ports/bus.ts';
+import { AudioSequence, type AudioSequenceReader, type AudioSequenceStats } from './audio-sequence.ts';
 
 export type MountChannelOptions = {
   readonly limits: ChannelLimits;
@@ -28,46 +24,34 @@ export type MountChannelOptions = {
   readonly period: DeliveryPeriodLimits;
 };
 
-export type MountChannelStats = {
-  /** Messages that were none, of a fenced writer, or seen before. */
-  malformed: number;
-  stale: number;
-  /** Messages known to be missing. */
-  lost: number;
-};
+type Waiter = { readonly isMet: () => boolean; readonly settle: () => void };
 
-/** Live messages kept while history is being read; beyond, and after a while, it is done without. */
-const maxSpliceBytes = 4 * 1024 * 1024;
-const spliceOverheadBytes = 256;
-const maxHistoryMs = 5_000;
 /** A pause of the source is no playing time. */
 const maxArrivalGapMs = 1_000;
 
-export class MountChannel {
+export class MountChannel implements AudioSequenceReader {
   readonly path: string;
   /** Listeners hear one codec for the life of a channel; another codec is another channel. */
   readonly codec: Codec;
   readonly wheel: DeliveryWheel;
   readonly icy: IcyStream;
-  readonly stats: MountChannelStats = { malformed: 0, stale: 0, lost: 0 };
   /** Since when nobody listens, monotonic; 0 while somebody does. */
   idleSinceMs: number;
   readonly #clock: Clock;
   readonly #channel: Channel;
-  readonly #gate = new SequenceGate();
+  readonly #sequence: AudioSequence;
   #prompt: Timer | undefined;
-  readonly #subscription: Subscription;
   readonly #needsHeaders: boolean;
   #hasHeaders = false;
   /** Headers may have been among messages that are missing. */
   #missedHeaders = false;
-  #splice: Uint8Array[] | undefined = [];
-  #spliceBytes = 0;
-  readonly #historyDeadline: Timer;
+  /** The latest message. */
+  #epoch = 0;
+  #seq = 0;
   /** The format tells how long its pieces last. */
   #tellsTime = false;
   #sourceClockMs = 0;
-  readonly #waiting = new Set<() => void>();
+  readonly #waiting = new Set<Waiter>();
 
   constructor(bus: Bus, clock: Clock, subject: string, state: MountState, options: MountChannelOptions) {
     this.path = state.path;
@@ -80,30 +64,33 @@ export class MountChannel {
     this.#channel.setTitle(state.nowPlaying.display, state.nowPlaying.url);
     this.icy = new IcyStream(this.#channel, options.metaint, frameLengthOf(state.codec));
     this.wheel = new DeliveryWheel(this.#channel, this.icy, clock, options.slow, options.period);
-    // An epoch below the announced one has been superseded already.
-    this.#gate.fence(state.epoch);
-    this.#subscription = bus.subscribe(subject, (data) => this.#receive(data));
-    this.#historyDeadline = clock.after(maxHistoryMs, () => this.#catchUp([]));
     const { ringBytes, ringUs } = options.limits;
-    void bus
-      .history(subject, { maxBytes: ringBytes, maxAgeMs: ringUs / 1000 })
-      .catch(() => [])
-      .then((history) => this.#catchUp(history));
+    const history = { historyBytes: ringBytes, historyMs: ringUs / 1000 };
+    this.#sequence = new AudioSequence(bus, clock, subject, { epoch: state.epoch, ...history }, this);
   }
 
   /** Settles when a listener can start, or after `timeoutMs`. @returns whether one can */
-  async ready(timeoutMs: number): Promise<boolean> {
-    if (this.joinable) return true;
-    await new Promise<void>((resolve) => {
-      const settle = () => {
-        timer.cancel();
-        this.#waiting.delete(settle);
-        resolve();
-      };
-      const timer = this.#clock.after(timeoutMs, settle);
-      this.#waiting.add(settle);
-    });
-    return this.joinable;
+  ready(timeoutMs: number): Promise<boolean> {
+    return this.#until(() => this.joinable, timeoutMs);
+  }
+
+  /** Where a position of the audio sequence lies: see {@link Channel.locate}. */
+  locate(position: StreamPosition): number | 'ahead' | undefined {
+    return this.#channel.locate(position);
+  }
+
+  /** Settles when a position is no longer ahead, or after `timeoutMs`. @returns whether it is not */
+  reached(position: StreamPosition, timeoutMs: number): Promise<boolean> {
+    return this.#until(() => this.#channel.locate(position) !== 'ahead', timeoutMs);
+  }
+
+  /** What the byte at a place of the ring is called in the audio sequence. */
+  positionOf(at: number): StreamPosition | undefined {
+    return this.#channel.positionOf(at);
+  }
+
+  get stats(): Readonly<AudioSequenceStats> {
+    return this.#sequence.stats;
   }
 
   /** Playing time held, for metrics. */
@@ -112,60 +99,32 @@ export class MountChannel {
   }
 
   close(): void {
-    this.#subscription.unsubscribe();
-    this.#historyDeadline.cancel();
+    this.#sequence.close();
     this.#prompt?.cancel();
-    this.#wake();
+    for (const { settle } of [...this.#waiting]) settle();
   }
 
   /** Whether a listener can start now. */
   get joinable(): boolean {
-    return this.#splice === undefined && this.#channel.newestSyncEntry() !== undefined;
+    return this.#sequence.isCaughtUp && this.#channel.newestSyncEntry() !== undefined;
   }
 
-  #receive(data: Uint8Array): void {
-    if (!this.#splice) return this.#take(data);
-    this.#splice.push(data);
-    this.#spliceBytes += data.byteLength + spliceOverheadBytes;
-    if (this.#spliceBytes > maxSpliceBytes) this.#catchUp([]);
+  caughtUp(): void {
+    this.#wake();
   }
 
-  #catchUp(history: readonly Uint8Array[]): void {
-    const live = this.#splice;
-    // It came too late: what it could tell has been gone on without.
-    if (!live) return;
-    this.#splice = undefined;
-    this.#historyDeadline.cancel();
-    for (const data of history) this.#take(data);
-    for (const data of live) this.#take(data);
-    if (this.joinable) this.#wake();
-  }
-
-  #take(data: Uint8Array): void {
-    const message = decodeEnvelope(data);
-    if (!message) {
-      this.stats.malformed += 1;
-      return;
-    }
+  apply(message: Envelope): void {
     const { epoch, seq } = message;
-    const admission = this.#gate.judge(epoch, seq);
-    if (admission === 'stale' || admission === 'duplicate') {
-      this.stats.stale += 1;
-      return;
-    }
-    const known = admission === 'new-epoch' ? 0 : this.#gate.seq;
-    if (seq > known + 1) {
-      // What came before this channel followed the sequence is not lost.
-      if (this.#gate.seq > 0) this.stats.lost += seq - known - 1;
+    const isNewEpoch = epoch !== this.#epoch;
+    if (seq > (isNewEpoch ? 0 : this.#seq) + 1) {
       this.#missedHeaders = true;
+      this.#channel.markGap();
     }
     // Another session's headers are not those of this one, which come before its audio.
-    if (admission === 'new-epoch') this.#hasHeaders = false;
-    this.#gate.take(epoch, seq);
-    this.#apply(message);
-  }
-
-  #apply(message: Envelope): void {
+    if (isNewEpoch) this.#hasHeaders = false;
+    this.#epoch = epoch;
+    this.#seq = seq;
+    this.#channel.setOrigin(epoch, seq);
     switch (message.kind) {
       case EnvelopeKind.audio:
         return this.#append(message);
@@ -174,7 +133,7 @@ export class MountChannel {
       case EnvelopeKind.metadata: {
         const title = decodeNowPlaying(message.payload);
         if (title) this.#channel.setTitle(title.display, title.url);
-        else this.stats.malformed += 1;
+        else this.#sequence.stats.malformed += 1;
         return;
       }
       default:
@@ -192,10 +151,10 @@ export class MountChannel {
 
   #append(message: Envelope): void {
     // Without its headers nobody could make sense of the audio; they are repeated soon.
-    if (this.#needsHeaders && !this.#hasHeaders) return;
+    if (this.#needsHeaders && !this.#hasHeaders) return this.#channel.markGap();
     const durationUs = this.#durationOf(message);
     this.#channel.append(message.payload, durationUs, (message.flags & EnvelopeFlag.syncPoint) !== 0);
-    if (this.#waiting.size > 0 && this.joinable) this.#wake();
+    if (this.#waiting.size > 0) this.#wake();
     if (this.wheel.isPrompt) this.#prompt ??= this.#clock.after(0, () => this.#serveAll());
   }
 
@@ -213,7 +172,22 @@ export class MountChannel {
     return this.#tellsTime ? durationUs : Math.min(Math.max(0, sinceMs), maxArrivalGapMs) * 1000;
   }
 
+  async #until(isMet: () => boolean, timeoutMs: number): Promise<boolean> {
+    if (isMet()) return true;
+    await new Promise<void>((resolve) => {
+      const settle = () => {
+        timer.cancel();
+        this.#waiting.delete(waiter);
+        resolve();
+      };
+      const waiter = { isMet, settle };
+      const timer = this.#clock.after(timeoutMs, settle);
+      this.#waiting.add(waiter);
+    });
+    return isMet();
+  }
+
   #wake(): void {
-    for (const settle of [...this.#waiting]) settle();
+    for (const { isMet, settle } of [...this.#waiting]) if (isMet()) settle();
   }
 }

@@ -15,11 +15,16 @@ class Fleet {
   readonly subjects = new Subjects('test');
   readonly documents = new Map<string, Json>();
   storeIsAway = false;
+  /** Readings of the store so far, and one that all wait for. */
+  readings = 0;
+  hold: Promise<void> | undefined;
   readonly directory = new MountDirectory(
     this.bus,
     {
       listDocuments: async (kind) => {
         assert.equal(kind, 'mount');
+        this.readings += 1;
+        await this.hold;
         if (this.storeIsAway) throw new Error('away');
         return this.documents;
       },
@@ -31,6 +36,24 @@ class Fleet {
   say(change: Partial<MountState> = {}): void {
     const state = mountState(change);
     this.bus.publish(this.subjects.state(mountIdOf(state.path)), Buffer.from(JSON.stringify(state)));
+  }
+
+  /** As the owner writes it into the store. */
+  store(change: Partial<MountState> = {}): void {
+    const state = mountState(change);
+    this.documents.set(mountIdOf(state.path), state as unknown as Json);
+  }
+
+  /** Lets time pass in steps in which the store answers. */
+  async pass(ms: number): Promise<void> {
+    for (let passed = 0; passed < ms; passed += 1_000) {
+      this.clock.advance(1_000);
+      await new Promise((resolve) => setImmediate(resolve));
+    }
+  }
+
+  get status(): string | undefined {
+    return this.directory.find('/live.mp3')?.status;
   }
 }
 
@@ -156,4 +179,87 @@ test('a flood of invented mounts is remembered up to a bound', () => {
   const fleet = new Fleet();
   for (let i = 0; i < 50_500; i += 1) fleet.say({ path: `/m${i}` });
   assert.equal(fleet.directory.list().length, 50_000);
+});
+
+test('while the bus is away silence means nothing, and afterwards owners have all their time again', async () => {
+  const fleet = new Fleet();
+  fleet.say();
+  fleet.say({ path: '/dropped.mp3', status: 'lingering', lingerMs: 5_000 });
+  await fleet.pass(4_000);
+  fleet.bus.connected = false;
+  await fleet.pass(300_000);
+  assert.deepEqual(paths(fleet.directory), ['/dropped.mp3', '/live.mp3']);
+  fleet.bus.connected = true;
+  await fleet.pass(19_000);
+  assert.equal(fleet.status, 'live');
+  assert.equal(fleet.directory.find('/dropped.mp3'), undefined);
+  await fleet.pass(2_000);
+  assert.equal(fleet.status, 'lingering', 'an owner that is still silent is gone');
+});
+
+test('what was said while the bus was away is read from the store when it is back', async () => {
+  const fleet = new Fleet();
+  fleet.say();
+  fleet.bus.connected = false;
+  fleet.storeIsAway = true;
+  await fleet.pass(20_000);
+  fleet.storeIsAway = false;
+  await fleet.pass(5_000);
+  const { readings } = fleet;
+  fleet.store({ epoch: 11, userAgent: 'moved' });
+  fleet.bus.connected = true;
+  await fleet.pass(1_000);
+  assert.equal(fleet.readings, readings + 1);
+  assert.equal(fleet.directory.find('/live.mp3')?.userAgent, 'moved');
+});
+
+test('the store makes up for words that were lost, one reading at a time', async () => {
+  const fleet = new Fleet();
+  fleet.store();
+  await fleet.pass(11_000);
+  assert.equal(fleet.status, 'live');
+  for (let revision = 2; revision < 12; revision += 1) {
+    fleet.store({ revision });
+    await fleet.pass(10_000);
+    assert.equal(fleet.status, 'live');
+  }
+  assert.ok(fleet.readings >= 10 && fleet.readings <= 12, `${fleet.readings} readings`);
+  let release = () => {};
+  fleet.hold = new Promise((resolve) => {
+    release = resolve;
+  });
+  await fleet.pass(10_000);
+  const { readings } = fleet;
+  await fleet.pass(60_000);
+  assert.equal(fleet.readings, readings);
+  release();
+  await fleet.pass(12_000);
+  assert.equal(fleet.readings, readings + 2);
+});
+
+test('a document that says nothing new is no sign of life, and raises no mount that has ended', async () => {
+  const fleet = new Fleet();
+  const told: string[] = [];
+  fleet.directory.watch(({ status }) => told.push(status));
+  fleet.store({ lingerMs: 10_000 });
+  await fleet.pass(300_000);
+  fleet.store({ status: 'ended' });
+  await fleet.pass(300_000);
+  assert.deepEqual(told, ['live', 'lingering', 'ended']);
+});
+
+test('a reading that was slower than the end of its mount does not raise it', async () => {
+  const fleet = new Fleet();
+  fleet.say();
+  let release = () => {};
+  fleet.hold = new Promise((resolve) => {
+    release = resolve;
+  });
+  fleet.store();
+  const reading = fleet.directory.catchUp();
+  fleet.say({ revision: 2, status: 'ended' });
+  await fleet.pass(30_000);
+  release();
+  await reading;
+  assert.equal(fleet.status, undefined);
 });

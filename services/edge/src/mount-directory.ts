@@ -1,7 +1,9 @@
 /**
  * What this edge knows of the mounts of the fleet: pushed on the bus, caught up from the
- * store. Liveness comes from the owner's word, which it repeats every few seconds; a mount
- * whose owner has fallen silent is treated as one whose source dropped.
+ * store every few seconds, in case a word was lost. Liveness comes from the owner's word,
+ * which it repeats; a mount whose owner has fallen silent is treated as one whose source
+ * dropped. While the bus is away nobody can be heard, so silence means nothing; and nothing
+ * is forgotten because the store is away.
  */
 import type { Subjects } from '@legacystream/core/bus/subjects.ts';
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
@@ -13,6 +15,9 @@ import type { StateStore } from '@legacystream/core/ports/state-store.ts';
 /** The owner refreshes its document every 5 s. */
 const ownerSilentMs = 20_000;
 const sweepEveryMs = 1_000;
+const catchUpEveryMs = 10_000;
+/** A mount that has ended is remembered for so long at least: what was said of it before may still come. */
+const endedMs = 60_000;
 /** More mounts than any fleet has; a flood of invented ones is not remembered. */
 const maxMounts = 50_000;
 
@@ -26,33 +31,46 @@ export class MountDirectory {
   readonly #waiters = new Map<string, Set<(isChange: boolean) => void>>();
   readonly #subscription: Subscription;
   readonly #sweep: Timer;
+  readonly #bus: Pick<Bus, 'connected'>;
+  /** Since when owners can be heard. */
+  #listeningMs: number;
+  #isClosed = false;
+  #wasConnected = true;
+  #catchUpDueMs: number;
+  #catchingUp: Promise<void> | undefined;
+  /** Mounts that the store says are on air or may be again. */
+  #remembered: ReadonlySet<string> = new Set();
   /** Documents that were none; they are dropped. */
   malformed = 0;
 
   constructor(
-    bus: Pick<Bus, 'subscribe'>,
+    bus: Pick<Bus, 'subscribe' | 'connected'>,
     store: Pick<StateStore, 'listDocuments'>,
     clock: Clock,
     subjects: Subjects,
   ) {
+    this.#bus = bus;
     this.#clock = clock;
     this.#store = store;
+    this.#listeningMs = clock.monotonicMs();
+    this.#catchUpDueMs = this.#listeningMs + catchUpEveryMs;
     this.#subscription = bus.subscribe(subjects.allStates, (data, subject) => {
       const state = decodeMountState(data);
       if (state && subject === subjects.state(mountIdOf(state.path))) this.#learn(state);
       else this.malformed += 1;
     });
-    this.#sweep = clock.every(sweepEveryMs, () => this.#forgetDead());
+    this.#sweep = clock.every(sweepEveryMs, () => this.#onSweep());
   }
 
-  /** Reads what was said before this edge listened. */
-  async catchUp(): Promise<void> {
-    const documents = await this.#store.listDocuments('mount').catch(() => new Map());
-    for (const [mountId, document] of documents) {
-      const state = decodeMountState(Buffer.from(JSON.stringify(document)));
-      if (state && mountId === mountIdOf(state.path)) this.#learn(state);
-      else this.malformed += 1;
+  /** Reads what was said while this edge did not hear it; one reading at a time. */
+  catchUp(): Promise<void> {
+    if (!this.#catchingUp) {
+      this.#catchUpDueMs = this.#clock.monotonicMs() + catchUpEveryMs;
+      this.#catchingUp = this.#readStore().finally(() => {
+        this.#catchingUp = undefined;
+      });
     }
+    return this.#catchingUp;
   }
 
   /** The mount's state unless it has ended. */
@@ -90,6 +108,7 @@ export class MountDirectory {
   }
 
   close(): void {
+    this.#isClosed = true;
     this.#subscription.unsubscribe();
     this.#sweep.cancel();
     this.#watchers.clear();
@@ -98,26 +117,62 @@ export class MountDirectory {
   #learn(state: MountState): void {
     const known = this.#mounts.get(state.path);
     if (known) {
-      const { epoch, revision } = known.state;
-      if (state.epoch < epoch || (state.epoch === epoch && state.revision < revision)) return;
+      if (isNewer(known.state, state)) return;
     } else if (this.#mounts.size >= maxMounts) {
       return;
     }
+    this.#set(state);
+  }
+
+  #set(state: MountState): void {
     this.#mounts.set(state.path, { state, heardMs: this.#clock.monotonicMs() });
     for (const watcher of this.#watchers) watcher(state);
     for (const settle of [...(this.#waiters.get(state.path) ?? [])]) settle(true);
   }
 
-  #forgetDead(): void {
+  async #readStore(): Promise<void> {
+    const documents = await this.#store.listDocuments('mount').catch(() => undefined);
+    if (!documents || this.#isClosed) return;
+    const remembered = new Set<string>();
+    for (const [mountId, document] of documents) {
+      const state = decodeMountState(Buffer.from(JSON.stringify(document)));
+      if (!state || mountId !== mountIdOf(state.path)) {
+        this.malformed += 1;
+        continue;
+      }
+      if (state.status !== 'ended') remembered.add(state.path);
+      const known = this.#mounts.get(state.path)?.state;
+      // What was heard already is no sign of life, and nobody need be told of an end that was long ago.
+      if (known ? isNewer(state, known) : state.status !== 'ended') this.#learn(state);
+    }
+    this.#remembered = remembered;
+  }
+
+  #onSweep(): void {
     const nowMs = this.#clock.monotonicMs();
+    const { connected } = this.#bus;
+    if (connected && !this.#wasConnected) this.#catchUpDueMs = nowMs;
+    this.#wasConnected = connected;
+    // Owners have all their time again once they can be heard.
+    if (connected) this.#judgeSilence(nowMs);
+    else this.#listeningMs = nowMs;
+    if (nowMs >= this.#catchUpDueMs && !this.#catchingUp) void this.catchUp();
+  }
+
+  #judgeSilence(nowMs: number): void {
     for (const [path, { state, heardMs }] of this.#mounts) {
-      const silentMs = nowMs - heardMs;
-      if (state.status === 'ended') this.#mounts.delete(path);
-      else if (state.status === 'live' && silentMs >= ownerSilentMs) {
-        this.#learn({ ...state, status: 'lingering', droppedAtMs: this.#clock.wallMs() - silentMs });
+      const silentMs = nowMs - Math.max(heardMs, this.#listeningMs);
+      if (state.status === 'ended') {
+        if (silentMs >= endedMs && !this.#remembered.has(path)) this.#mounts.delete(path);
+      } else if (state.status === 'live' && silentMs >= ownerSilentMs) {
+        this.#set({ ...state, status: 'lingering', droppedAtMs: this.#clock.wallMs() - silentMs });
       } else if (state.status === 'lingering' && silentMs >= state.lingerMs + sweepEveryMs) {
-        this.#learn({ ...state, status: 'ended' });
+        this.#set({ ...state, status: 'ended' });
       }
     }
   }
+}
+
+function isNewer(state: MountState, known: MountState): boolean {
+  return state.epoch === known.epoch ? state.revision > known.revision : state.epoch > known.epoch;
 }

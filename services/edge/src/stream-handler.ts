@@ -1,12 +1,18 @@
 /**
  * Answers requests for streams: admits the listener, waits for a mount that is about to
  * have audio, sends the head and the burst, and puts the socket on the delivery wheel.
+ * One that names a position goes on at that very byte where it is still here (decision 8).
  */
 import type { Clock } from '@legacystream/core/clock.ts';
+import {
+  formatStreamPosition,
+  parseStreamPosition,
+  type StreamPosition,
+} from '@legacystream/core/fanout/stream-position.ts';
 import { isReservedPath, parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
 import type { MountState } from '@legacystream/core/mounts/mount-state.ts';
 import { parseBasicAuth } from '@legacystream/core/protocols/credentials.ts';
-import { splitTarget } from '@legacystream/core/protocols/query.ts';
+import { parseQuery, splitTarget, textOf } from '@legacystream/core/protocols/query.ts';
 import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
 import type { AccessLog } from '@legacystream/runtime/access-log.ts';
 import { type ClientConnection, closeWith } from '@legacystream/runtime/client-connection.ts';
@@ -16,11 +22,12 @@ import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
 import type { ChannelHub } from './channel-hub.ts';
 import type { FleetListeners } from './fleet-listeners.ts';
 import type { ListenerRegistry } from './listener-registry.ts';
+import type { MountChannel } from './mount-channel.ts';
 import type { MountDirectory } from './mount-directory.ts';
 import { notFoundBody, notFoundContentType } from './pages/not-found-page.ts';
 import { isPlaylistPath } from './playlist-path.ts';
 import { type ListenerOwner, SocketListener } from './socket-listener.ts';
-import { streamHead, streamOptions, streamRefusal } from './stream-headers.ts';
+import { type StreamStart, streamHead, streamOptions, streamRefusal } from './stream-headers.ts';
 import { TextTable } from './text-table.ts';
 import type { WaitingRoom } from './waiting-room.ts';
 
@@ -42,8 +49,12 @@ type Request = {
   readonly client: ClientConnection;
   readonly path: string;
   readonly startedMs: number;
+  /** Where to go on; `unknown` for what is no position. */
+  readonly resume: StreamPosition | 'unknown' | undefined;
 };
 
+/** Another edge may have been ahead of this one by what is still on the way. */
+const maxAheadMs = 2_000;
 const icyCodecs = new Set(['mp3', 'aac', 'opaque']);
 
 export class StreamHandler implements ListenerOwner {
@@ -76,7 +87,8 @@ export class StreamHandler implements ListenerOwner {
       client.socket.write(streamOptions(server, clock.wallMs()));
       return 'next';
     }
-    await this.#answer({ head, client, path, startedMs: clock.monotonicMs() });
+    const resume = resumeOf(head.target);
+    await this.#answer({ head, client, path, startedMs: clock.monotonicMs(), resume });
     return 'taken';
   }
 
@@ -85,24 +97,26 @@ export class StreamHandler implements ListenerOwner {
     const mount = mountSettingsFor(settings, request.path);
     const deadlineMs = clock.monotonicMs() + mount.holdTimeout * 1000;
     const { socket } = request.client;
+    // Who asks for the head of a certain place is told where that is by now.
+    const isHeadOnly = request.head.method === 'HEAD' && request.resume === undefined;
+    const isFull = () => request.head.method !== 'HEAD' && this.#isFull(request.path, mount.maxListeners);
     for (;;) {
       if (this.#closed) return this.#refuse(request, 503, 'Server is shutting down\r\n');
       const state = directory.find(request.path);
       if (!state && !mount.declared) return this.#notFound(request);
       const leftMs = deadlineMs - clock.monotonicMs();
-      if (state?.status === 'live' && request.head.method === 'HEAD') return this.#answerHead(request, state);
+      if (state?.status === 'live' && isHeadOnly) return this.#answerHead(request, state);
       // What the stream is has to be known first: it decides on the head of the answer.
       if (state?.status === 'live' && !state.codecPending) {
-        if (this.#isFull(request.path, mount.maxListeners))
-          return this.#refuse(request, 503, 'Too many listeners\r\n');
+        if (isFull()) return this.#refuse(request, 503, 'Too many listeners\r\n');
         const channel = hub.demand(state);
         const isReady =
           channel.joinable || (await waitingRoom.during(() => channel.ready(Math.max(0, leftMs))));
         if (isReady === undefined) return this.#refuse(request, 503, 'Too many listeners are waiting\r\n');
+        if (isReady) await this.#awaitPosition(request, channel);
         if (socket.destroyed) return this.#log(request, 200, 0);
         // A crowd that waited together does not get past the limit together.
-        if (this.#isFull(request.path, mount.maxListeners))
-          return this.#refuse(request, 503, 'Too many listeners\r\n');
+        if (isFull()) return this.#refuse(request, 503, 'Too many listeners\r\n');
         const now = directory.find(request.path);
         if (isReady && now?.status === 'live' && !now.codecPending && this.#join(request, now)) return;
       } else {
@@ -119,14 +133,30 @@ export class StreamHandler implements ListenerOwner {
     }
   }
 
+  async #awaitPosition({ resume }: Request, channel: MountChannel): Promise<void> {
+    if (resume === undefined || resume === 'unknown' || channel.locate(resume) !== 'ahead') return;
+    await this.#deps.waitingRoom.during(() => channel.reached(resume, maxAheadMs));
+  }
+
   /** @returns false when there is nothing to start with after all */
   #join(request: Request, state: MountState): boolean {
     const { hub, registry, clock, server } = this.#deps;
     const channel = hub.demand(state);
     if (!channel.joinable) return false;
-    const { head, client, path } = request;
+    const { head, client, path, resume } = request;
     const wantsIcy =
       Number.parseInt(head.headers.get('icy-metadata') ?? '0', 10) > 0 && icyCodecs.has(state.codec);
+    const found = resume === undefined || resume === 'unknown' ? undefined : channel.locate(resume);
+    const resumeAt = typeof found === 'number' ? found : undefined;
+    const start = startOf(channel, wantsIcy, resume !== undefined, resumeAt);
+    if (!start) return false;
+    const metaint = wantsIcy ? channel.icy.metaint : undefined;
+    const answer = streamHead(state, server, versionOf(head), clock.wallMs(), metaint, start);
+    if (head.method === 'HEAD') {
+      closeWith(client.socket, Buffer.from(answer, 'latin1'));
+      this.#log(request, 200, 0);
+      return true;
+    }
     const listener = new SocketListener(
       client.socket,
       wantsIcy,
@@ -145,10 +175,10 @@ export class StreamHandler implements ListenerOwner {
       this,
     );
     listener.wheel = channel.wheel;
-    const metaint = wantsIcy ? channel.icy.metaint : undefined;
-    listener.open(streamHead(state, server, versionOf(head), clock.wallMs(), metaint), () =>
-      channel.wheel.join(listener),
-    );
+    listener.open(answer, () => {
+      if (resumeAt === undefined) channel.wheel.join(listener);
+      else channel.wheel.resume(listener, resumeAt);
+    });
     registry.add(listener);
     return true;
   }
@@ -211,6 +241,29 @@ export class StreamHandler implements ListenerOwner {
       seconds: Math.floor((this.#deps.clock.monotonicMs() - request.startedMs) / 1000),
     });
   }
+}
+
+function startOf(
+  channel: MountChannel,
+  isIcy: boolean,
+  isResume: boolean,
+  resumeAt: number | undefined,
+): StreamStart | undefined {
+  const place =
+    resumeAt === undefined ? channel.wheel.joinPlace(isIcy) : channel.wheel.resumePlace(isIcy, resumeAt);
+  const position = place && channel.positionOf(place.at);
+  if (!position) return undefined;
+  return {
+    position: formatStreamPosition(position),
+    leadBytes: place.leadBytes,
+    resumed: isResume ? (resumeAt === undefined ? 'live' : 'exact') : undefined,
+  };
+}
+
+function resumeOf(target: string): StreamPosition | 'unknown' | undefined {
+  const { rawQuery } = splitTarget(target);
+  const text = rawQuery === '' ? undefined : parseQuery(rawQuery).get('resume');
+  return text && (parseStreamPosition(textOf(text)) ?? 'unknown');
 }
 
 function versionOf(head: RequestHead): 'HTTP/1.0' | 'HTTP/1.1' {

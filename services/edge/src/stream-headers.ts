@@ -10,7 +10,7 @@ import { reasonOf } from '@legacystream/runtime/http/raw-response.ts';
 export const corsHeaders = [
   'Access-Control-Allow-Origin: *',
   'Access-Control-Allow-Headers: Origin, Accept, Range, If-Range, Icy-MetaData, Authorization, Content-Type, X-Requested-With',
-  'Access-Control-Expose-Headers: icy-metaint, icy-br, icy-name, icy-genre, icy-url, icy-description, icy-pub, ice-audio-info, Content-Range, Content-Length',
+  'Access-Control-Expose-Headers: icy-metaint, icy-br, icy-name, icy-genre, icy-url, icy-description, icy-pub, ice-audio-info, Content-Range, Content-Length, X-LegacyStream-Position, X-LegacyStream-Lead, X-LegacyStream-Resumed',
   'Access-Control-Allow-Methods: GET, HEAD, OPTIONS',
   'Cross-Origin-Resource-Policy: cross-origin',
   'Timing-Allow-Origin: *',
@@ -24,13 +24,27 @@ const noCache = [
 
 export type HttpVersion = 'HTTP/1.0' | 'HTTP/1.1';
 
-/** @param metaint undefined for a listener without ICY metadata */
+/** Where a stream begins, for clients that resume (decision 8). */
+export type StreamStart = {
+  /** Of the first byte after the lead, as `<epoch>.<seq>.<byte>`. */
+  readonly position: string;
+  /** Bytes of the body before that, metadata blocks not counted: codec headers, or zeroes up to the ICY grid. */
+  readonly leadBytes: number;
+  /** Whether it is the byte that was asked for; absent where none was. */
+  readonly resumed: 'exact' | 'live' | undefined;
+};
+
+/**
+ * @param metaint undefined for a listener without ICY metadata
+ * @param start undefined where there is no body
+ */
 export function streamHead(
   state: MountState,
   server: string,
   version: HttpVersion,
   nowMs: number,
   metaint: number | undefined,
+  start?: StreamStart,
 ): string {
   const lines = [
     `${version} 200 OK`,
@@ -46,6 +60,10 @@ export function streamHead(
   ];
   for (const [name, value] of echoHeaders(state.info)) lines.push(`${name}:${headerText(value)}`);
   if (metaint !== undefined) lines.push(`icy-metaint:${metaint}`);
+  if (start) {
+    lines.push(`X-LegacyStream-Position: ${start.position}`, `X-LegacyStream-Lead: ${start.leadBytes}`);
+    if (start.resumed) lines.push(`X-LegacyStream-Resumed: ${start.resumed}`);
+  }
   return `${lines.join('\r\n')}\r\n\r\n`;
 }
 

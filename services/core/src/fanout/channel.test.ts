@@ -33,6 +33,9 @@ function layOut(list: readonly Piece[]): ChannelEntry[] {
       durationUs: durationMs * 1000,
       syncPoint,
       headers: undefined,
+      epoch: 0,
+      seq: 0,
+      isAfterGap: false,
     };
     start += length;
     startUs += durationMs * 1000;
@@ -254,4 +257,56 @@ test('positions stay exact beyond 2^31 and 2^32 bytes', () => {
   assert.equal(channel.head, 65 * 2 ** 26 + 10);
   assert.deepEqual(Buffer.from(channel.slice(channel.head - 10, channel.head)), bytes(10));
   assert.equal(channel.burstEntry()!.start, 64 * 2 ** 26);
+});
+
+/** One whose pieces come with messages 1, 3, 5 … of epochs 10 and 20: those between are no audio. */
+function numbered(limits: ChannelLimits, lengths: readonly number[], half: number): Channel {
+  const channel = new Channel(limits);
+  for (const [i, length] of lengths.entries()) {
+    channel.setOrigin(i < half ? 10 : 20, i < half ? 2 * i + 1 : 2 * (i - half) + 1);
+    channel.append(bytes(length, i), 100_000, true);
+  }
+  return channel;
+}
+
+test('a position is found again however far it is read forward, over messages and epochs', () => {
+  fc.assert(
+    fc.property(
+      fc.array(fc.integer({ min: 1, max: 500 }), { minLength: 2, maxLength: 60 }),
+      fc.nat({ max: 60 }),
+      fc.nat(),
+      fc.nat(),
+      (lengths, half, a, b) => {
+        const channel = numbered({ ...roomy, ringBytes: 12_000 }, lengths, half);
+        const depth = channel.head - channel.tail;
+        const from = channel.tail + (a % (depth + 1));
+        const to = from + (b % (channel.head - from + 1));
+        const position = channel.positionOf(from)!;
+        assert.equal(channel.locate({ ...position, byte: position.byte + to - from }), to);
+      },
+    ),
+  );
+});
+
+test('a position is ahead while it may still come, and nowhere when it has gone or never was', () => {
+  const channel = numbered({ ...roomy, ringUs: 300_000 }, [100, 100, 100, 100, 100, 100], 3);
+  const at = (epoch: number, seq: number, byte: number) => channel.locate({ epoch, seq, byte });
+  assert.deepEqual([at(20, 5, 100), at(20, 5, 99), at(20, 1, 0)], [600, 599, 300]);
+  assert.deepEqual([at(20, 5, 101), at(20, 6, 0), at(21, 1, 0)], ['ahead', 'ahead', 'ahead']);
+  assert.equal(at(20, 5, 2 ** 40), undefined, 'nobody was sent as much as that');
+  assert.deepEqual([at(10, 1, 0), at(10, 1, 550), at(20, 2, 0), at(19, 1, 0)], Array(4).fill(undefined));
+  assert.equal(new Channel(roomy).locate({ epoch: 1, seq: 1, byte: 0 }), 'ahead');
+  assert.equal(new Channel(roomy).positionOf(0), undefined);
+  assert.equal(channel.positionOf(0), undefined);
+});
+
+test('a position is not read forward over something that is missing', () => {
+  const channel = numbered(roomy, [100, 100], 2);
+  channel.markGap();
+  const at = (seq: number, byte: number) => channel.locate({ epoch: 10, seq, byte });
+  assert.deepEqual([at(1, 199), at(1, 200), at(3, 100)], [199, undefined, undefined]);
+  channel.setOrigin(10, 6);
+  channel.append(bytes(100), 100_000, true);
+  assert.deepEqual([at(1, 199), at(1, 200), at(3, 150)], [199, undefined, undefined]);
+  assert.deepEqual([at(6, 0), at(6, 100)], [200, 300]);
 });

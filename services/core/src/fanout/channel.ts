@@ -8,6 +8,7 @@
  * playing time and in bytes, whatever a source sends; what leaves it is let go at once.
  */
 import { encodeMetadataBlock } from '../icy/metadata-block.ts';
+import type { StreamPosition } from './stream-position.ts';
 
 export type ChannelLimits = {
   /** How far back the ring reaches, in microseconds of playing time and in bytes. */
@@ -29,6 +30,11 @@ export type ChannelEntry = {
   readonly syncPoint: boolean;
   /** What a listener that starts at this entry must be sent before it. */
   readonly headers: Uint8Array | undefined;
+  /** The message of the audio sequence that it came with. */
+  readonly epoch: number;
+  readonly seq: number;
+  /** What came between the entry before and this one is missing here. */
+  readonly isAfterGap: boolean;
 };
 
 /** A title and the position from which on it is in force. */
@@ -50,7 +56,12 @@ const gone: ChannelEntry = {
   durationUs: 0,
   syncPoint: false,
   headers: undefined,
+  epoch: 0,
+  seq: 0,
+  isAfterGap: false,
 };
+/** A position further ahead than that is none that anybody was sent. */
+const maxAheadBytes = 1024 * 1024;
 
 export class Channel {
   readonly limits: ChannelLimits;
@@ -64,6 +75,9 @@ export class Channel {
   #headerMarks: HeaderMark[] = [];
   #titles: TitleMark[] = [{ offset: 0, block: noTitleBlock }];
   #generation = 0;
+  #epoch = 0;
+  #seq = 0;
+  #isAfterGap = false;
 
   constructor(limits: ChannelLimits) {
     this.limits = limits;
@@ -90,6 +104,17 @@ export class Channel {
     return this.#generation;
   }
 
+  /** From now on what is appended comes with this message of the audio sequence. */
+  setOrigin(epoch: number, seq: number): void {
+    this.#epoch = epoch;
+    this.#seq = seq;
+  }
+
+  /** Something that others may have been sent is missing at the head. */
+  markGap(): void {
+    this.#isAfterGap = this.#entries.length > 0;
+  }
+
   append(data: Uint8Array, durationUs: number, syncPoint: boolean): void {
     if (data.byteLength === 0) return;
     const entry: ChannelEntry = {
@@ -100,7 +125,11 @@ export class Channel {
       durationUs,
       syncPoint,
       headers: this.#headers,
+      epoch: this.#epoch,
+      seq: this.#seq,
+      isAfterGap: this.#isAfterGap,
     };
+    this.#isAfterGap = false;
     this.#entries.push(entry);
     if (syncPoint) this.#newestSync = entry;
     this.#head = entry.end;
@@ -196,9 +225,37 @@ export class Channel {
     return this.#entries[this.#indexHolding(position)];
   }
 
+  /** What the byte at `at` is called in the audio sequence; undefined where it is not here. */
+  positionOf(at: number): StreamPosition | undefined {
+    const entry = at === this.#head ? this.#entries.at(-1) : this.entryHolding(at);
+    return entry && { epoch: entry.epoch, seq: entry.seq, byte: at - entry.start };
+  }
+
+  /**
+   * Where on the axis a position of the audio sequence lies. `ahead`: it is still to come.
+   * Undefined: it has left the ring, was never in it, or cannot be told because something
+   * is missing between it and the message it counts from.
+   */
+  locate({ epoch, seq, byte }: StreamPosition): number | 'ahead' | undefined {
+    const newest = this.#entries.at(-1);
+    if (!newest || epoch > newest.epoch || (epoch === newest.epoch && seq > newest.seq)) return 'ahead';
+    let index = this.#indexOfMessage(epoch, seq);
+    const entry = this.#entries[index]!;
+    if (entry.epoch !== epoch || entry.seq !== seq) return undefined;
+    const at = entry.start + byte;
+    for (index += 1; index < this.#entries.length; index += 1) {
+      const next = this.#entries[index]!;
+      if (next.start > at) return at;
+      if (next.isAfterGap) return undefined;
+    }
+    if (at < this.#head) return at;
+    if (this.#isAfterGap || at - this.#head > maxAheadBytes) return undefined;
+    return at === this.#head ? at : 'ahead';
+  }
+
   /**
    * The last entry edge at which `position + maxBytes` is not passed; at least one entry on.
-   * `position` must lie on an entry edge within the ring.
+   * `position` must lie within the ring.
    */
   edgeWithin(position: number, maxBytes: number): number {
     if (this.#head - position <= maxBytes) return this.#head;
@@ -249,6 +306,19 @@ export class Channel {
       const inForce = this.#titles.indexOf(this.titleAt(this.tail));
       if (inForce > 0) this.#titles.splice(0, inForce);
     }
+  }
+
+  /** Index of the first entry of this message or a later one; there must be one. */
+  #indexOfMessage(epoch: number, seq: number): number {
+    let low = this.#first;
+    let high = this.#entries.length - 1;
+    while (low < high) {
+      const middle = (low + high) >>> 1;
+      const entry = this.#entries[middle]!;
+      if (entry.epoch < epoch || (entry.epoch === epoch && entry.seq < seq)) low = middle + 1;
+      else high = middle;
+    }
+    return low;
   }
 
   /** Index of the first entry that starts at `position` or later. */

@@ -32,6 +32,14 @@ export type WheelStats = {
   cuts: number;
 };
 
+/** Where a listener begins. */
+export type ListenerPlace = {
+  /** Its first byte of the stream. */
+  readonly at: number;
+  /** Bytes it is sent before that: codec headers, or the zeroes that lead there from the ICY grid. */
+  readonly leadBytes: number;
+};
+
 export class DeliveryWheel {
   readonly stats: WheelStats = { writes: 0, bytes: 0, skips: 0, cuts: 0 };
   readonly #channel: Channel;
@@ -40,6 +48,8 @@ export class DeliveryWheel {
   readonly #slow: SlowListenerLimits;
   readonly #period: DeliveryPeriodLimits;
   readonly #queue = new ServingQueue();
+  /** Those who went on from further back, until they are live: they lose nothing on the way. */
+  readonly #catchingUp = new Set<Listener>();
   /** Turns that may be given before they are due; below 1 after each tick. */
   #credit = 0;
   #tickedMs: number;
@@ -118,8 +128,43 @@ export class DeliveryWheel {
     return true;
   }
 
+  /** Where {@link join} would let a listener begin just now; undefined while it cannot. */
+  joinPlace(icy: boolean): ListenerPlace | undefined {
+    if (this.#cachedGeneration !== this.#channel.generation) this.#renewCaches();
+    this.#burst ??= this.#findBurst();
+    if (!this.#burst) return undefined;
+    const { entry, start } = this.#burst;
+    const headerBytes = entry.headers?.byteLength ?? 0;
+    if (!icy) return { at: entry.start, leadBytes: headerBytes };
+    return { at: start.audioFrom, leadBytes: headerBytes + start.audioFrom - start.countFrom };
+  }
+
+  /** Where {@link resume} lets a listener begin. */
+  resumePlace(icy: boolean, at: number): ListenerPlace {
+    return { at, leadBytes: icy ? at - this.#icy.startAt(at).countFrom : 0 };
+  }
+
+  /**
+   * Takes a listener on board that has been sent everything before `at`, a place within
+   * the ring: it goes on with that very byte, is written no more at once than one who
+   * joins, and catches up from turn to turn.
+   */
+  resume(listener: Listener, at: number): void {
+    const { head, limits } = this.#channel;
+    const to = this.#channel.edgeWithin(at, Math.max(limits.burstBytes, this.#writeLimit));
+    const start = this.#icy.startAt(at);
+    if (listener.icy) listener.wantsTitle = start.firstBlock >= to;
+    const data = listener.icy ? this.#icy.begin(start, to) : this.#channel.slice(at, to);
+    if (data.byteLength > 0) this.#write(listener, data);
+    listener.position = to;
+    listener.servedMs = this.#clock.monotonicMs();
+    if (to < head) this.#catchingUp.add(listener);
+    this.#queue.add(listener);
+  }
+
   /** Forgets a listener whose connection has gone; idempotent. */
   leave(listener: Listener): void {
+    this.#catchingUp.delete(listener);
     this.#queue.remove(listener);
   }
 
@@ -161,7 +206,7 @@ export class DeliveryWheel {
   closeAll(reason: ListenerEnd): void {
     this.serveAll();
     for (const listener of this.#queue) {
-      this.#queue.remove(listener);
+      this.leave(listener);
       listener.close(reason);
     }
   }
@@ -197,13 +242,19 @@ export class DeliveryWheel {
     const isHere = position >= tail;
     const verdict = judgeLagging(this.#slow, head - position, isHere, listener.skipsInRow);
     if (verdict === 'cut') return this.#cut(listener);
-    if (verdict === 'skip' && this.#skip(listener, head)) return;
+    const mayLag = verdict === 'skip' && isHere && this.#catchingUp.has(listener);
+    if (verdict === 'skip' && !mayLag && this.#skip(listener, head)) return;
     if (!isHere) return;
     const to =
       head - position <= this.#writeLimit ? head : this.#channel.edgeWithin(position, this.#writeLimit);
-    if (to === head) listener.skipsInRow = 0;
+    if (to === head) this.#isLive(listener);
     listener.position = to;
     this.#write(listener, this.#stretch(listener, position, to));
+  }
+
+  #isLive(listener: Listener): void {
+    listener.skipsInRow = 0;
+    if (this.#catchingUp.size > 0) this.#catchingUp.delete(listener);
   }
 
   #stretch(listener: Listener, from: number, to: number): Uint8Array {
@@ -235,6 +286,7 @@ export class DeliveryWheel {
       this.#write(listener, this.#upToHead(entry));
     }
     listener.position = head;
+    this.#catchingUp.delete(listener);
     listener.skipsInRow += 1;
     this.stats.skips += 1;
     return true;
@@ -242,7 +294,7 @@ export class DeliveryWheel {
 
   #cut(listener: Listener): void {
     this.stats.cuts += 1;
-    this.#queue.remove(listener);
+    this.leave(listener);
     listener.close('too-slow');
   }
 

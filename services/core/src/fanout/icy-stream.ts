@@ -53,6 +53,12 @@ export class IcyStream {
     return { countFrom: below, audioFrom: entry.start, firstBlock: above };
   }
 
+  /** Where a listener begins whose audio goes on at `at`, wherever that is: zeroes lead to it from the grid. */
+  startAt(at: number): IcyStart {
+    const countFrom = Math.floor(at / this.metaint) * this.metaint;
+    return { countFrom, audioFrom: at, firstBlock: countFrom + this.metaint };
+  }
+
   /**
    * Where a listener at `from` goes on when it is moved to about `entry`: a whole number
    * of intervals later, so that nothing but the beginning of one frame is lost to the grid.

@@ -1,10 +1,8 @@
 /**
- * Decides what to do with each message of an audio sequence by its (epoch, seq)
- * alone (design §2.2): lower epochs are another writer's and dropped, a repeated
- * number is dropped, a jump is a gap that history may fill.
+ * The place that a reader of an audio sequence has reached, as (epoch, seq): what lies
+ * behind it is dropped, be it repeated or of a superseded writer, and a jump ahead is a
+ * gap that history may fill (design §2.2).
  */
-export type Admission = 'next' | 'new-epoch' | 'gap' | 'duplicate' | 'stale';
-
 export class SequenceGate {
   #epoch = 0;
   #seq = 0;
@@ -17,15 +15,22 @@ export class SequenceGate {
     return this.#seq;
   }
 
-  /** Judges a message without taking it. */
-  judge(epoch: number, seq: number): Admission {
-    if (epoch < this.#epoch) return 'stale';
-    if (epoch > this.#epoch) return 'new-epoch';
-    if (seq <= this.#seq) return 'duplicate';
-    return seq === this.#seq + 1 ? 'next' : 'gap';
+  /** Whether a message is still to come: neither taken before nor of a superseded writer. */
+  isAhead(epoch: number, seq: number): boolean {
+    return epoch === this.#epoch ? seq > this.#seq : epoch > this.#epoch;
   }
 
-  /** Moves on to a message that was judged fit. */
+  /**
+   * How many messages are known to be missing before one that is ahead. Nobody can miss
+   * what was sent before the first that was taken, and how many an earlier epoch had
+   * beyond what is known of it cannot be told.
+   */
+  missingBefore(epoch: number, seq: number): number {
+    if (this.#seq === 0) return 0;
+    return epoch === this.#epoch ? seq - this.#seq - 1 : seq - 1;
+  }
+
+  /** Moves on to a message that is ahead. */
   take(epoch: number, seq: number): void {
     this.#epoch = epoch;
     this.#seq = seq;

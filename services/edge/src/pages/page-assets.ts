@@ -21,6 +21,7 @@ const assetTypes = {
   'off-air.css': 'text/css; charset=utf-8',
   'player.css': 'text/css; charset=utf-8',
   'player.js': 'text/javascript; charset=utf-8',
+  'resuming-stream.js': 'text/javascript; charset=utf-8',
   'status-page.css': 'text/css; charset=utf-8',
   'status-page.js': 'text/javascript; charset=utf-8',
 } as const;

@@ -2,12 +2,15 @@
  * <legacystream-player src="/live.mp3" type="audio/mpeg" name="Station">: a player for
  * one live stream. Pausing drops the connection and playing again joins the stream
  * as it is by then; a connection that breaks is made anew a few times before the
- * player gives up. Only one player of a page sounds at a time.
+ * player gives up, without a seam where the browser lets the page feed it with the
+ * format. Only one player of a page sounds at a time.
  *
  * Attributes: `src`, `type` and `name`. The element reflects what it does in `state`:
  * `idle`, `connecting`, `playing` or `error`, for style sheets. It fires
  * `legacystream-state` (bubbling) when that changes.
  */
+
+import { pieceTypeOf, ResumingStream } from './resuming-stream.js';
 
 const retryDelaysMs = [1000, 2000, 4000, 8000, 15_000];
 const volumeKey = 'legacystream-volume';
@@ -27,6 +30,7 @@ let current;
 
 class LegacyStreamPlayer extends HTMLElement {
   #audio = new Audio();
+  #stream;
   #button;
   #status;
   #mute;
@@ -68,7 +72,13 @@ class LegacyStreamPlayer extends HTMLElement {
   #connect() {
     this.#disconnect();
     this.#show('connecting', this.#failures === 0 ? 'Connecting…' : 'Reconnecting…');
-    this.#audio.src = this.getAttribute('src') ?? '';
+    const address = this.getAttribute('src') ?? '';
+    const pieceType = pieceTypeOf(this.getAttribute('type') ?? '');
+    if (pieceType) {
+      this.#stream = new ResumingStream(this.#audio, address, pieceType, () => this.#onBroken());
+    } else {
+      this.#audio.src = address;
+    }
     this.#audio.play().catch((reason) => {
       // A refusal of the browser is no fault of the stream, so trying again by itself is no use.
       if (reason?.name === 'NotAllowedError') this.#fail('Press play once more to start the sound');
@@ -79,6 +89,8 @@ class LegacyStreamPlayer extends HTMLElement {
   #disconnect() {
     clearTimeout(this.#retryTimer);
     clearInterval(this.#clockTimer);
+    this.#stream?.close();
+    this.#stream = undefined;
     this.#audio.removeAttribute('src');
     this.#audio.load();
   }
