@@ -1,3 +1,5 @@
+import assert from 'node:assert/strict';
+import { test } from 'node:test';
 import { setImmediate as nextTurn } from 'node:timers/promises';
 import { MessageChannel } from 'node:worker_threads';
 import { ManualClock } from '@legacystream/core/manual-clock.ts';
@@ -7,6 +9,7 @@ import { PortBus } from '@legacystream/runtime/message-port/port-bus.ts';
 import { PortHub } from '@legacystream/runtime/message-port/port-hub.ts';
 import { PortLink } from '@legacystream/runtime/message-port/port-link.ts';
 import { PortStateStore } from '@legacystream/runtime/message-port/port-state-store.ts';
+import { eventually } from '../support/eventually.ts';
 import { busContract } from './bus.contract.ts';
 import { stateStoreContract } from './state-store.contract.ts';
 
@@ -48,4 +51,21 @@ stateStoreContract('PortStateStore', async () => {
     wallMs: () => clock.wallMs(),
     dispose: async () => link.close(),
   };
+});
+
+test('a thread learns that the bus of the main thread is cut off, and back', async (t) => {
+  const clock = new ManualClock();
+  const bus = new MemoryBus({ clock });
+  let isConnected = true;
+  Object.defineProperty(bus, 'connected', { get: () => isConnected });
+  const { port1, port2 } = new MessageChannel();
+  new PortHub(bus, new MemoryStateStore({ clock })).serve(port1);
+  const link = new PortLink(port2);
+  t.after(() => link.close());
+  const threads = new PortBus(link);
+  assert.equal(threads.connected, true);
+  isConnected = false;
+  await eventually('it is told', () => !threads.connected);
+  isConnected = true;
+  await eventually('it is told again', () => threads.connected);
 });

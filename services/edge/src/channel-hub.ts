@@ -28,7 +28,16 @@ const maxRingBytes = 16 * 1024 * 1024;
 
 export class ChannelHub {
   /** Of channels that have been closed; the totals must not go back with them. */
-  readonly closedTotals = { writes: 0, bytes: 0, skips: 0, cuts: 0, malformed: 0, stale: 0, lost: 0 };
+  readonly closedTotals = {
+    writes: 0,
+    bytes: 0,
+    skips: 0,
+    cuts: 0,
+    malformed: 0,
+    stale: 0,
+    repaired: 0,
+    lost: 0,
+  };
   readonly #bus: Bus;
   readonly #clock: Clock;
   readonly #subjects: Subjects;

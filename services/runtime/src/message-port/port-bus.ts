@@ -26,7 +26,7 @@ export class PortBus implements Bus {
   }
 
   get connected(): boolean {
-    return this.#link.connected;
+    return this.#link.connected && this.#link.reach.bus;
   }
 
   publish(subject: string, data: Uint8Array): void {
@@ -50,12 +50,12 @@ export class PortBus implements Bus {
   }
 
   async history(subject: string, bounds: HistoryBounds): Promise<readonly Uint8Array[]> {
-    if (!this.connected) return [];
+    if (!this.#link.connected) return [];
     return (await this.#link.call('bus.history', [subject, bounds])) as Uint8Array[];
   }
 
   async request(subject: string, data: Uint8Array, timeoutMs: number): Promise<Uint8Array> {
-    if (!this.connected) throw new LegacyStreamError('LS_CLOSED', 'the bus is closed');
+    if (!this.#link.connected) throw new LegacyStreamError('LS_CLOSED', 'the bus is closed');
     return (await this.#link.call(
       'bus.request',
       [subject, ownCopy(data), timeoutMs],

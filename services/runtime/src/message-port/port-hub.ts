@@ -16,6 +16,9 @@ import {
   type ToHub,
 } from './port-messages.ts';
 
+/** How often it is looked whether bus and store can be reached. */
+const lookEveryMs = 250;
+
 export class PortHub {
   readonly #bus: Bus;
   readonly #store: StateStore;
@@ -41,11 +44,15 @@ class HubClient {
   readonly #asked = new Map<number, (outcome: Outcome) => void>();
   #asks = 0;
   #closed = false;
+  readonly #look: NodeJS.Timeout;
+  #reach = { bus: true, store: true };
 
   constructor(bus: Bus, store: StateStore, port: MessagePort) {
     this.#bus = bus;
     this.#store = store;
     this.#port = port;
+    this.#look = setInterval(() => this.#tellReach(), lookEveryMs).unref();
+    this.#tellReach();
   }
 
   take(message: ToHub): void {
@@ -88,6 +95,7 @@ class HubClient {
 
   close(): void {
     this.#closed = true;
+    clearInterval(this.#look);
     for (const held of this.#held.values()) held.unsubscribe();
     this.#held.clear();
     const gone = failureOf(new LegacyStreamError('LS_CLOSED', 'the thread that was asked has gone'));
@@ -121,6 +129,14 @@ class HubClient {
         return operation.apply(this.#store, args as unknown[]);
       }
     }
+  }
+
+  /** A thread takes both for reached until it is told otherwise. */
+  #tellReach(): void {
+    const reach = { bus: this.#bus.connected, store: this.#store.connected };
+    if (reach.bus === this.#reach.bus && reach.store === this.#reach.store) return;
+    this.#reach = reach;
+    this.#post({ type: 'reach', ...reach });
   }
 
   #post(message: FromHub): void {

@@ -6,19 +6,21 @@ import { errorOf, type FromHub, type Outcome, type RemoteMethod, type ToHub } fr
 /** A hub that does not answer is gone or hangs; nothing may wait for it forever. */
 const callTimeoutMs = 5_000;
 
-type Receiver = (message: Exclude<FromHub, { type: 'result' }>) => void;
+type Receiver = (message: Extract<FromHub, { type: 'message' | 'ask' }>) => void;
 
 export class PortLink {
   readonly #port: MessagePort;
   readonly #calls = new Map<number, (outcome: Outcome) => void>();
   readonly #receivers = new Map<number, Receiver>();
   #ids = 0;
+  #reach = { bus: true, store: true };
   #closed = false;
 
   constructor(port: MessagePort) {
     this.#port = port;
     port.on('message', (message: FromHub) => {
       if (message.type === 'result') this.#calls.get(message.id)?.(message.outcome);
+      else if (message.type === 'reach') this.#reach = message;
       else this.#receivers.get(message.id)?.(message);
     });
     port.once('close', () => this.close());
@@ -26,6 +28,11 @@ export class PortLink {
 
   get connected(): boolean {
     return !this.#closed;
+  }
+
+  /** Whether the main thread's own bus and store can be reached. */
+  get reach(): { readonly bus: boolean; readonly store: boolean } {
+    return this.#reach;
   }
 
   /** Opens a subscription or a responder; its messages come to `receiver`. */

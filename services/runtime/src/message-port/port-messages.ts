@@ -29,7 +29,9 @@ export type FromHub =
       readonly subject: string;
       readonly data: Uint8Array;
     }
-  | { readonly type: 'result'; readonly id: number; readonly outcome: Outcome };
+  | { readonly type: 'result'; readonly id: number; readonly outcome: Outcome }
+  /** Whether bus and store can be reached, said when it changes. */
+  | { readonly type: 'reach'; readonly bus: boolean; readonly store: boolean };
 
 export type Outcome =
   | { readonly ok: true; readonly value: unknown }

@@ -21,7 +21,7 @@ export class PortStateStore implements StateStore {
   }
 
   get connected(): boolean {
-    return !this.#closed && this.#link.connected;
+    return !this.#closed && this.#link.connected && this.#link.reach.store;
   }
 
   async acquireLease(
