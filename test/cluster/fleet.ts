@@ -3,7 +3,7 @@
  * role. Made for tests that kill parts of it, and for `npm run cluster`.
  */
 import { readFileSync } from 'node:fs';
-import { NatsServer } from '../support/nats-server.ts';
+import { NatsServer, type NatsVersion } from '../support/nats-server.ts';
 import { RedisSentinels, RedisServer } from '../support/redis-server.ts';
 import { type ServerOptions, ServerProcess } from '../support/server-process.ts';
 import { TcpLink } from '../support/tcp-link.ts';
@@ -16,6 +16,8 @@ const natsPasswords: Readonly<Record<string, string>> = Object.fromEntries(
 export type FleetOptions = {
   /** Servers of NATS: one, or a cluster of three. */
   readonly nats?: 1 | 3;
+  /** Default: Debian's. */
+  readonly natsVersion?: NatsVersion;
   /** One Redis, or a primary with replicas and Sentinels. */
   readonly redis?: 'single' | 'sentinel';
   readonly ingests?: number;
@@ -85,7 +87,11 @@ export class Fleet {
 
   async #start(): Promise<void> {
     const { nats = 1, redis = 'single', ingests = 1, edges = 2, control = true, say } = this.#options;
-    const natsOptions = this.#options.secured ? { config: accounts, env: natsPasswords } : {};
+    const { natsVersion: version } = this.#options;
+    const natsOptions = {
+      ...(version && { version }),
+      ...(this.#options.secured && { config: accounts, env: natsPasswords }),
+    };
     const [natsServers, store] = await Promise.all([
       nats === 3
         ? NatsServer.startCluster(natsOptions)
