@@ -6,7 +6,9 @@ import assert from 'node:assert/strict';
 import { readFileSync } from 'node:fs';
 import { after, before, describe, test } from 'node:test';
 import { missingProgram } from '../programs.mjs';
+import { type CountingFormat, countingFormats } from '../support/counting-frames.ts';
 import { CountingSource } from '../support/counting-source.ts';
+import { eventually } from '../support/eventually.ts';
 import { ProgramProcess } from '../support/program-process.ts';
 import { RawClient } from '../support/raw-client.ts';
 import { adminPassword, ServerProcess, sourcePassword } from '../support/server-process.ts';
@@ -71,8 +73,13 @@ async function call(
   return { status: response.status, headers: response.headers, body: await response.text() };
 }
 
-async function goOnAir(mount: string, headers: readonly string[] = [], password = sourcePassword) {
-  const started = await CountingSource.start({ port: server.httpPort, mount, password, headers });
+async function goOnAir(
+  mount: string,
+  headers: readonly string[] = [],
+  password = sourcePassword,
+  format = countingFormats.mp3At128 as CountingFormat,
+) {
+  const started = await CountingSource.start({ port: server.httpPort, mount, password, headers, format });
   await server.waitFor('source.connected', 10_000, (line) => line['mount'] === mount);
   return started;
 }
@@ -122,6 +129,10 @@ describe('who may do what', () => {
     ['/admin/stats?mount=/a.mp3', ofMount, 200],
     ['/admin/listclients?mount=/a.mp3', ofMount, 200],
     ['/admin/listclients', ofServer, 400],
+    ['/admin/moveclients?mount=/a.mp3', ofMount, 200],
+    ['/admin/moveclients.xsl?mount=/a.mp3', ofMount, 200],
+    ['/admin/moveclients?mount=/a.mp3&destination=/none.mp3', ofMount, 400],
+    ['/admin/moveclients?destination=/a.mp3', ofServer, 400],
     ['/admin/killclient?mount=/a.mp3&id=99999', ofMount, 200],
     ['/admin/killclient?mount=/a.mp3', ofMount, 400],
     ['/admin/killclient?id=1', ofServer, 400],
@@ -235,6 +246,14 @@ describe('answers are those of Icecast 2.4.4', () => {
     ['/admin/metadata?mode=updinfo&mount=/none.mp3&song=x', 'Source does not exist'],
     ['/admin/metadata?mode=updinfo&mount=../..&song=x', 'Source does not exist'],
     ['/admin/listclients?mount=/none.mp3', 'Source does not exist'],
+    ['/admin/moveclients?mount=/none.mp3', 'Source does not exist'],
+    ['/admin/moveclients?mount=/none.mp3&destination=/a.mp3', 'Source does not exist'],
+    ['/admin/moveclients?mount=/a.mp3&destination=/none.mp3', 'No such destination'],
+    ['/admin/moveclients?mount=/a.mp3&destination=', 'No such destination'],
+    ['/admin/moveclients?mount=/a.mp3&destination=../..', 'No such destination'],
+    ['/admin/moveclients.xsl?mount=/a.mp3&destination=/none.mp3', 'No such destination'],
+    ['/admin/moveclients?mount=/a.mp3&destination=/a.mp3', 'supplied mountpoints are identical'],
+    ['/admin/moveclients?destination=/a.mp3', 'Missing parameter'],
     ['/admin/killclient?mount=/none.mp3&id=1', 'Source does not exist'],
     ['/admin/killsource?mount=/none.mp3', 'Source does not exist'],
     ['/admin/stats?mount=/none.mp3', 'Source does not exist'],
@@ -265,6 +284,29 @@ describe('answers are those of Icecast 2.4.4', () => {
       fixture('success-fallbacks.html').replace('Fallback configured', 'Metadata update successful'),
     );
     assert.match(headers.get('content-security-policy') ?? '', /default-src 'none'/);
+  });
+
+  test('where listeners can be moved to, and that they were', async () => {
+    const page = '/admin/moveclients?mount=/a.mp3';
+    const none = '<?xml version="1.0"?>\n<icestats><current_source>/a.mp3</current_source></icestats>\n';
+    assert.equal((await call(page)).body, none);
+    const others = [
+      await goOnAir('/b.mp3'),
+      await goOnAir('/c.aac', [], sourcePassword, countingFormats.largeAac),
+    ];
+    await statusOf(server, '/c.aac');
+    assert.equal(timeless((await call(page)).body), timeless(fixture('moveclients-3.xml')));
+    const { body } = await call(page.replace('?', '.xsl?'));
+    assert.match(body, /^<html>.*&lt;current_source&gt;\/a\.mp3&lt;/s);
+    const { status, headers, body: moved } = await call(`${page}&destination=/b.mp3`);
+    assert.deepEqual([status, moved], [200, fixture('response-moveclients.xml')]);
+    assert.equal(headers.get('content-type'), 'text/xml; charset=utf-8');
+    assert.equal(
+      (await call(`${page.replace('?', '.xsl?')}&destination=/b.mp3`, 'the source of the mount')).body,
+      fixture('success-fallbacks.html').replace('Fallback configured', 'Clients moved from /a.mp3 to /b.mp3'),
+    );
+    for (const other of others) await other.end();
+    await eventually('the others have ended', async () => (await call(page)).body === none);
   });
 
   test('with one source and one listener all documents have Icecast’s shape', async () => {

@@ -6,6 +6,7 @@ import {
   type ClientView,
   decodeReply,
   type EdgeReply,
+  type EdgeRequest,
   encodeMessage,
   type OwnerReply,
   type OwnerRequest,
@@ -18,6 +19,15 @@ import type { Bus } from '@legacystream/core/ports/bus.ts';
 import type { StateStore } from '@legacystream/core/ports/state-store.ts';
 
 const timeoutMs = 2_000;
+/** An edge may have to open the mount that listeners are moved to. */
+const moveTimeoutMs = 5_000;
+
+export type MoveOutcome = {
+  readonly moved: number;
+  readonly kept: number;
+  /** Edges that did not say what they did. */
+  readonly unanswered: number;
+};
 
 export class FleetControl {
   readonly #bus: Pick<Bus, 'request'>;
@@ -64,14 +74,52 @@ export class FleetControl {
     return replies.some((reply) => reply.ok && reply.found === true);
   }
 
-  async #askEdges(request: Parameters<typeof encodeMessage>[0]): Promise<EdgeReply[]> {
-    const pods = [...(await this.#store.listDocuments('pod')).keys()];
-    const message = encodeMessage(request);
-    const answers = await Promise.allSettled(
-      pods.map((podId) => this.#bus.request(this.#subjects.pod(podId, 'edge'), message, timeoutMs)),
-    );
-    return answers.flatMap((answer) =>
-      answer.status === 'fulfilled' ? [decodeReply<EdgeReply>(answer.value)] : [],
-    );
+  /**
+   * Moves the listeners of a mount to another on all edges that answer.
+   * @param room listeners that the other may still have in the whole fleet; absent for any number
+   */
+  async moveClients(path: string, destination: string, room?: number): Promise<MoveOutcome> {
+    const request = {
+      op: 'move-clients',
+      mountId: mountIdOf(path),
+      destinationId: mountIdOf(destination),
+    } as const;
+    const pods = await this.#pods();
+    const ask = (podId: string, most?: number) =>
+      this.#ask(podId, most === undefined ? request : { ...request, most }, moveTimeoutMs).catch(
+        (): EdgeReply => ({ ok: false, reason: 'no answer' }),
+      );
+    if (room === undefined) return sumOf(await Promise.all(pods.map((podId) => ask(podId))));
+    const replies: EdgeReply[] = [];
+    // One after the other: each may use what those before it have left.
+    for (const podId of pods) replies.push(await ask(podId, Math.max(0, room - sumOf(replies).moved)));
+    return sumOf(replies);
   }
+
+  async #askEdges(request: EdgeRequest): Promise<EdgeReply[]> {
+    const pods = await this.#pods();
+    const answers = await Promise.allSettled(pods.map((podId) => this.#ask(podId, request, timeoutMs)));
+    return answers.flatMap((answer) => (answer.status === 'fulfilled' ? [answer.value] : []));
+  }
+
+  async #ask(podId: string, request: EdgeRequest, withinMs: number): Promise<EdgeReply> {
+    const subject = this.#subjects.pod(podId, 'edge');
+    return decodeReply<EdgeReply>(await this.#bus.request(subject, encodeMessage(request), withinMs));
+  }
+
+  async #pods(): Promise<string[]> {
+    return [...(await this.#store.listDocuments('pod')).keys()];
+  }
+}
+
+function sumOf(replies: readonly EdgeReply[]): MoveOutcome {
+  let [moved, kept, unanswered] = [0, 0, 0];
+  for (const reply of replies) {
+    if (!reply.ok) unanswered += 1;
+    else {
+      moved += reply.moved ?? 0;
+      kept += reply.kept ?? 0;
+    }
+  }
+  return { moved, kept, unanswered };
 }

@@ -14,6 +14,7 @@ import { ChannelHub } from './channel-hub.ts';
 import { respondToControl } from './edge-responder.ts';
 import { FleetListeners } from './fleet-listeners.ts';
 import { ListenerDrain } from './listener-drain.ts';
+import { ListenerMover } from './listener-mover.ts';
 import { ListenerRegistry } from './listener-registry.ts';
 import { MountDirectory } from './mount-directory.ts';
 import { PublicPages } from './public-pages.ts';
@@ -80,7 +81,15 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     server,
   });
   const pages = new PublicPages(settings, directory, fleet, deps.port, () => clock.wallMs());
-  const responder = respondToControl(bus, subjects, podId, registry);
+  const mover = new ListenerMover({
+    clock,
+    directory,
+    hub,
+    registry,
+    waitingRoom,
+    roomOf: (path) => streams.roomOf(path),
+  });
+  const responder = respondToControl(bus, subjects, podId, registry, mover);
   directory.watch((state) => {
     if (state.status === 'ended') registry.forget(state.path);
   });
@@ -97,6 +106,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     refuseNew: () => streams.close(),
     close: () => {
       responder.unsubscribe();
+      mover.close();
       elsewhere?.close();
       hub.close();
       directory.close();

@@ -73,6 +73,11 @@ export class ChannelHub {
     return channel;
   }
 
+  /** The channel of a mount if it is open. */
+  find(path: string): MountChannel | undefined {
+    return this.#channels.get(path);
+  }
+
   channels(): Iterable<MountChannel> {
     return this.#channels.values();
   }

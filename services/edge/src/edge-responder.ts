@@ -1,8 +1,9 @@
-/** Answers what control asks of this edge: who listens, and to end one of them. */
+/** Answers what control asks of this edge: who listens, to end one of them, to move them to another mount. */
 import { decodeEdgeRequest, type EdgeReply, encodeMessage } from '@legacystream/core/bus/requests.ts';
 import type { Subjects } from '@legacystream/core/bus/subjects.ts';
 import { mountPathOf } from '@legacystream/core/mounts/mount-path.ts';
 import type { Bus, Subscription } from '@legacystream/core/ports/bus.ts';
+import type { ListenerMover } from './listener-mover.ts';
 import type { ListenerRegistry } from './listener-registry.ts';
 
 /** An answer names at most so many listeners; a page of more helps nobody. */
@@ -13,11 +14,18 @@ export function respondToControl(
   subjects: Subjects,
   podId: string,
   registry: ListenerRegistry,
+  mover: ListenerMover,
 ): Subscription {
-  return bus.respond(subjects.pod(podId, 'edge'), (data) => encodeMessage(answer(data, registry)));
+  return bus.respond(subjects.pod(podId, 'edge'), async (data) =>
+    encodeMessage(await answer(data, registry, mover)),
+  );
 }
 
-function answer(data: Uint8Array, registry: ListenerRegistry): EdgeReply {
+async function answer(
+  data: Uint8Array,
+  registry: ListenerRegistry,
+  mover: ListenerMover,
+): Promise<EdgeReply> {
   const request = decodeEdgeRequest(data);
   const path = request && mountPathOf(request.mountId);
   if (!request || path === undefined) return { ok: false, reason: 'unreadable request' };
@@ -25,6 +33,11 @@ function answer(data: Uint8Array, registry: ListenerRegistry): EdgeReply {
     const listener = registry.find(path, request.id);
     listener?.close('killed');
     return { ok: true, found: listener !== undefined };
+  }
+  if (request.op === 'move-clients') {
+    const destination = mountPathOf(request.destinationId);
+    if (destination === undefined) return { ok: false, reason: 'unreadable request' };
+    return { ok: true, ...(await mover.move(path, destination, request.most)) };
   }
   const clients = [];
   for (const listener of registry.listenersOf(path)) {

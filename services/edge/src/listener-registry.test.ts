@@ -14,7 +14,8 @@ class Hall {
   add(mountPath = '/live.mp3'): SocketListener {
     const id = this.registry.nextId();
     const details = { id, mountPath, startedMs: this.clock.monotonicMs() };
-    const listener = { details, bytesSent: 0, endedBy: undefined } as unknown as SocketListener;
+    const fields = { details, bytesSent: 0, bytesElsewhere: 0, endedBy: undefined };
+    const listener = fields as unknown as SocketListener;
     this.registry.add(listener);
     return listener;
   }
@@ -89,4 +90,31 @@ test('a mount that is back before its last listener left keeps its counts', () =
   hall.registry.remove(before);
   hall.registry.remove(after);
   assert.equal(hall.registry.snapshot().get('/live.mp3')!.connections, 2);
+});
+
+test('a listener that is moved counts under its new mount, what it was sent before under the old one', () => {
+  const hall = new Hall();
+  const { registry } = hall;
+  const [a, b] = [hall.add(), hall.add()];
+  a.bytesSent = 100;
+  hall.clock.advance(5000);
+  const { details } = a;
+  registry.move(a, '/other.mp3');
+  assert.deepEqual(a.details, { ...details, mountPath: '/other.mp3' });
+  a.bytesSent = 130;
+  assert.deepEqual([registry.count, registry.connections], [2, 2]);
+  assert.equal(registry.find('/live.mp3', a.details.id), undefined);
+  assert.equal(registry.find('/other.mp3', a.details.id), a);
+  assert.equal(registry.secondsConnected(a), 5);
+  const counts = { listeners: 1, connections: 2, slow: 0, bytesSent: 100, highWater: 2 };
+  assert.deepEqual(registry.snapshot().get('/live.mp3'), counts);
+  const moved = { listeners: 1, connections: 1, slow: 0, bytesSent: 30, highWater: 1 };
+  assert.deepEqual(registry.snapshot().get('/other.mp3'), moved);
+  registry.remove(a);
+  assert.deepEqual(registry.snapshot().get('/other.mp3'), { ...moved, listeners: 0 });
+  registry.move(a, '/live.mp3');
+  assert.deepEqual([registry.count, registry.countOf('/live.mp3')], [1, 1], 'who has left is not moved');
+  registry.forget('/live.mp3');
+  registry.move(b, '/other.mp3');
+  assert.equal(registry.snapshot().has('/live.mp3'), false, 'an ended mount goes with its last listener');
 });

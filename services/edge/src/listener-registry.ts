@@ -48,28 +48,24 @@ export class ListenerRegistry {
   }
 
   add(listener: SocketListener): void {
-    const { mountPath, id } = listener.details;
-    let tally = this.#mounts.get(mountPath);
-    if (!tally) {
-      tally = { listeners: new Map(), connections: 0, slow: 0, bytesLeft: 0, highWater: 0, hasEnded: false };
-      this.#mounts.set(mountPath, tally);
-    }
-    tally.hasEnded = false;
-    tally.listeners.set(id, listener);
-    tally.connections += 1;
-    tally.highWater = Math.max(tally.highWater, tally.listeners.size);
+    this.#enter(listener);
     this.#count += 1;
     this.connections += 1;
     this.#onChange();
   }
 
   remove(listener: SocketListener): void {
-    const tally = this.#mounts.get(listener.details.mountPath);
-    if (!tally?.listeners.delete(listener.details.id)) return;
-    tally.bytesLeft += listener.bytesSent;
-    if (listener.endedBy === 'too-slow') tally.slow += 1;
-    if (tally.hasEnded && tally.listeners.size === 0) this.#mounts.delete(listener.details.mountPath);
+    if (!this.#exit(listener)) return;
     this.#count -= 1;
+    this.#onChange();
+  }
+
+  /** Counts a listener under another mount from now on; what it was sent so far stays with the one before. */
+  move(listener: SocketListener, mountPath: string): void {
+    if (!this.#exit(listener)) return;
+    listener.bytesElsewhere = listener.bytesSent;
+    listener.details = { ...listener.details, mountPath };
+    this.#enter(listener);
     this.#onChange();
   }
 
@@ -101,7 +97,8 @@ export class ListenerRegistry {
     const counts = new Map<string, MountCounts>();
     for (const [path, tally] of this.#mounts) {
       let bytesSent = tally.bytesLeft;
-      for (const listener of tally.listeners.values()) bytesSent += listener.bytesSent;
+      for (const listener of tally.listeners.values())
+        bytesSent += listener.bytesSent - listener.bytesElsewhere;
       counts.set(path, {
         listeners: tally.listeners.size,
         connections: tally.connections,
@@ -118,5 +115,29 @@ export class ListenerRegistry {
     const counts = this.snapshot();
     for (const tally of this.#mounts.values()) tally.highWater = tally.listeners.size;
     return counts;
+  }
+
+  #enter(listener: SocketListener): void {
+    const { mountPath, id } = listener.details;
+    let tally = this.#mounts.get(mountPath);
+    if (!tally) {
+      tally = { listeners: new Map(), connections: 0, slow: 0, bytesLeft: 0, highWater: 0, hasEnded: false };
+      this.#mounts.set(mountPath, tally);
+    }
+    tally.hasEnded = false;
+    tally.listeners.set(id, listener);
+    tally.connections += 1;
+    tally.highWater = Math.max(tally.highWater, tally.listeners.size);
+  }
+
+  /** @returns false when it is not here */
+  #exit(listener: SocketListener): boolean {
+    const { mountPath, id } = listener.details;
+    const tally = this.#mounts.get(mountPath);
+    if (!tally?.listeners.delete(id)) return false;
+    tally.bytesLeft += listener.bytesSent - listener.bytesElsewhere;
+    if (listener.endedBy === 'too-slow') tally.slow += 1;
+    if (tally.hasEnded && tally.listeners.size === 0) this.#mounts.delete(mountPath);
+    return true;
   }
 }

@@ -36,7 +36,10 @@ export interface ListenerOwner {
 }
 
 export class SocketListener extends Listener implements QueuedWriteOwner {
-  readonly details: ListenerDetails;
+  /** Another one once it was moved to another mount. */
+  details: ListenerDetails;
+  /** What it was sent under other mounts. */
+  bytesElsewhere = 0;
   /** Why the server ended it; undefined while on air or when the client left by itself. */
   endedBy: ListenerEnd | undefined;
   /** Who serves it. */

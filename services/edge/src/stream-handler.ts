@@ -99,7 +99,7 @@ export class StreamHandler implements ListenerOwner {
     const { socket } = request.client;
     // Who asks for the head of a certain place is told where that is by now.
     const isHeadOnly = request.head.method === 'HEAD' && request.resume === undefined;
-    const isFull = () => request.head.method !== 'HEAD' && this.#isFull(request.path, mount.maxListeners);
+    const isFull = () => request.head.method !== 'HEAD' && this.#room(request.path, mount.maxListeners) <= 0;
     for (;;) {
       if (this.#closed) return this.#refuse(request, 503, 'Server is shutting down\r\n');
       const state = directory.find(request.path);
@@ -196,11 +196,16 @@ export class StreamHandler implements ListenerOwner {
     });
   }
 
+  /** How many more listeners a mount may have. */
+  roomOf(path: string): number {
+    return this.#room(path, mountSettingsFor(this.#deps.settings, path).maxListeners);
+  }
+
   /** @param maxListeners 0 for no limit */
-  #isFull(path: string, maxListeners: number): boolean {
-    if (maxListeners === 0) return false;
+  #room(path: string, maxListeners: number): number {
+    if (maxListeners === 0) return Number.POSITIVE_INFINITY;
     const { registry, elsewhere } = this.#deps;
-    return registry.countOf(path) + (elsewhere?.countElsewhere(path) ?? 0) >= maxListeners;
+    return maxListeners - registry.countOf(path) - (elsewhere?.countElsewhere(path) ?? 0);
   }
 
   #answerHead(request: Request, state: MountState): void {

@@ -66,9 +66,9 @@ export class AdminRequest {
     return value === undefined ? undefined : textOf(value);
   }
 
-  /** The mount that the request is about, if it names one; a path that cannot be a mount's is an unknown one. */
-  mountPath(): string | undefined {
-    const text = this.text('mount');
+  /** The mount that a parameter names, if it is there; a path that cannot be a mount's is an unknown one. */
+  mountPath(parameter: 'mount' | 'destination' = 'mount'): string | undefined {
+    const text = this.text(parameter);
     if (text === undefined) return undefined;
     try {
       // The query has been decoded already: what is left of `%` is meant as such.

@@ -14,6 +14,7 @@ import {
   adminXmlContentType,
   renderListClients,
   renderListMounts,
+  renderMoveDestinations,
   renderResponse,
   renderStats,
   renderStreamList,
@@ -69,6 +70,7 @@ export class IcecastAdmin {
       ['stats.xml', stats],
       ['', stats],
       ['listclients', (_, mount) => this.#listClients(mount)],
+      ['moveclients', (request, mount) => this.#moveClients(request, mount)],
       ['killclient', (request, mount) => this.#killClient(request, mount)],
       ['killsource', (_, mount) => this.#killSource(mount)],
       ['updatemetadata', (_, mount) => this.#updateMetadata(mount)],
@@ -157,6 +159,30 @@ export class IcecastAdmin {
   async #listClients(mount: string): Promise<Answer> {
     await this.#mustExist(mount);
     return xml(renderListClients(mount, await this.#deps.control.clients(mount)));
+  }
+
+  /** Without a destination Icecast lists those that there are. */
+  async #moveClients(request: AdminRequest, mount: string): Promise<Answer> {
+    const { control, log, nowMs } = this.#deps;
+    const { mounts } = await this.#view(request);
+    if (!mounts.some(({ state }) => state.path === mount)) {
+      throw new AdminRefusal(400, 'Source does not exist');
+    }
+    const path = request.mountPath('destination');
+    if (path === undefined) return xml(renderMoveDestinations(mount, mounts, nowMs()));
+    const destination = mounts.find(({ state }) => state.path === path);
+    if (!destination) throw new AdminRefusal(400, 'No such destination');
+    if (path === mount) throw new AdminRefusal(400, 'supplied mountpoints are identical');
+    const { status, maxListeners } = destination.state;
+    if (status !== 'live') throw new AdminRefusal(400, 'Destination not running');
+    const room = maxListeners === null ? undefined : Math.max(0, maxListeners - destination.listeners);
+    const { moved, kept, unanswered } = await control.moveClients(mount, path, room);
+    const { ip } = request;
+    log.info('listeners.moved', { mount, destination: path, moved, kept, unanswered, ip });
+    const message = `Clients moved from ${mount} to ${path}`;
+    // Icecast moves everybody; where some have to stay, the answer goes on after Icecast's words.
+    if (kept === 0) return xml(renderResponse(message, 1));
+    return xml(renderResponse(`${message}: ${moved}, not moved: ${kept}`, moved > 0 ? 1 : 0));
   }
 
   async #killClient(request: AdminRequest, mount: string): Promise<Answer> {

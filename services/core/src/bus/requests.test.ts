@@ -29,6 +29,8 @@ test('requests to an edge are read as they were written', () => {
   const requests: EdgeRequest[] = [
     { op: 'clients', mountId: 'live_2emp3' },
     { op: 'kill-client', mountId: 'live_2emp3', id: 7 },
+    { op: 'move-clients', mountId: 'live_2emp3', destinationId: 'b_2emp3' },
+    { op: 'move-clients', mountId: 'live_2emp3', destinationId: 'b_2emp3', most: 0 },
   ];
   for (const request of requests) assert.deepEqual(decodeEdgeRequest(encodeMessage(request)), request);
 });
@@ -38,6 +40,7 @@ test('replies are read as they were written', () => {
     { ok: true },
     { ok: true, replacements: 3 },
     { ok: true, found: false },
+    { ok: true, moved: 3, kept: 0 },
     { ok: true, clients: [] },
     {
       ok: true,
@@ -76,10 +79,16 @@ test('what is no request is refused', () => {
   for (const value of bad)
     assert.equal(decodeOwnerRequest(json(value)), undefined, JSON.stringify(value)?.slice(0, 60));
   const kill = { op: 'kill-client', mountId: 'a', id: 1 };
+  const move = { op: 'move-clients', mountId: 'a', destinationId: 'b' };
   for (const value of [
     { ...kill, id: '1' },
     { ...kill, id: 1.5 },
     { ...kill, mountId: 5 },
+    { ...move, destinationId: 5 },
+    { ...move, mountId: undefined },
+    { ...move, most: -1 },
+    { ...move, most: '1' },
+    { ...move, most: null },
     { op: 'clients' },
     [],
   ]) {
@@ -97,6 +106,8 @@ test('a reply that is none counts as a refusal', () => {
     { ok: false },
     { ok: true, replacements: 'many' },
     { ok: true, found: 1 },
+    { ok: true, moved: '1' },
+    { ok: true, moved: 1, kept: -1 },
     { ok: true, clients: {} },
     { ok: true, clients: [null] },
     { ok: true, clients: [{ ...client, id: 'x' }] },

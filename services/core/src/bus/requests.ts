@@ -27,7 +27,14 @@ export type OwnerReply =
 /** To an edge. */
 export type EdgeRequest =
   | { readonly op: 'clients'; readonly mountId: string }
-  | { readonly op: 'kill-client'; readonly mountId: string; readonly id: number };
+  | { readonly op: 'kill-client'; readonly mountId: string; readonly id: number }
+  | {
+      readonly op: 'move-clients';
+      readonly mountId: string;
+      readonly destinationId: string;
+      /** Room that the destination has left in the whole fleet; absent where it has no limit. */
+      readonly most?: number;
+    };
 
 export type ClientView = {
   readonly id: number;
@@ -38,7 +45,14 @@ export type ClientView = {
 };
 
 export type EdgeReply =
-  | { readonly ok: true; readonly clients?: readonly ClientView[]; readonly found?: boolean }
+  | {
+      readonly ok: true;
+      readonly clients?: readonly ClientView[];
+      readonly found?: boolean;
+      /** Of those who were to be moved to another mount. */
+      readonly moved?: number;
+      readonly kept?: number;
+    }
   | { readonly ok: false; readonly reason: string };
 
 /** Above this a request or reply is not ours: 10,000 clients with long user agents fit. */
@@ -62,11 +76,15 @@ export function decodeOwnerRequest(data: Uint8Array): OwnerRequest | undefined {
 
 export function decodeEdgeRequest(data: Uint8Array): EdgeRequest | undefined {
   const value = parseObject(data);
-  const { mountId, id } = value ?? {};
+  const { mountId, id, destinationId, most } = value ?? {};
   if (typeof mountId !== 'string') return undefined;
   if (value?.['op'] === 'clients') return { op: 'clients', mountId };
   if (value?.['op'] === 'kill-client' && Number.isSafeInteger(id))
     return { op: 'kill-client', mountId, id: id as number };
+  if (value?.['op'] === 'move-clients' && typeof destinationId === 'string') {
+    if (most === undefined) return { op: 'move-clients', mountId, destinationId };
+    if (isCount(most)) return { op: 'move-clients', mountId, destinationId, most };
+  }
   return undefined;
 }
 
@@ -87,10 +105,12 @@ export function decodeReply<T extends OwnerReply | EdgeReply>(data: Uint8Array):
   return { ok: false, reason: 'unreadable reply' } as T;
 }
 
-function isGranted({ replacements, found, clients }: Record<string, unknown>): boolean {
+function isGranted({ replacements, found, clients, moved, kept }: Record<string, unknown>): boolean {
   return (
     (replacements === undefined || Number.isSafeInteger(replacements)) &&
     (found === undefined || typeof found === 'boolean') &&
+    (moved === undefined || isCount(moved)) &&
+    (kept === undefined || isCount(kept)) &&
     (clients === undefined || (Array.isArray(clients) && clients.every(isClientView)))
   );
 }
@@ -105,6 +125,10 @@ function isClientView(value: unknown): value is ClientView {
     Number.isFinite(connectedSeconds) &&
     (username === undefined || typeof username === 'string')
   );
+}
+
+function isCount(value: unknown): value is number {
+  return Number.isSafeInteger(value) && (value as number) >= 0;
 }
 
 function isText(value: unknown): value is string {

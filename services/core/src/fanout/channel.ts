@@ -99,6 +99,13 @@ export class Channel {
     return oldest ? this.#headUs - oldest.startUs : 0;
   }
 
+  /** Playing time from `position` to the head, in microseconds; no more than is held. */
+  usBehind(position: number): number {
+    if (position >= this.#head) return 0;
+    const entry = this.entryHolding(position);
+    return entry ? this.#headUs - entry.startUs : this.depthUs;
+  }
+
   /** Grows with every append; tells caches that the head moved. */
   get generation(): number {
     return this.#generation;

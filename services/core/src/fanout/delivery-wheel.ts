@@ -50,6 +50,8 @@ export class DeliveryWheel {
   readonly #queue = new ServingQueue();
   /** Those who went on from further back, until they are live: they lose nothing on the way. */
   readonly #catchingUp = new Set<Listener>();
+  /** Those who came from another channel and have not had a turn, with the moment that they have heard up to. */
+  readonly #arriving = new Map<Listener, number>();
   /** Turns that may be given before they are due; below 1 after each tick. */
   #credit = 0;
   #tickedMs: number;
@@ -162,9 +164,36 @@ export class DeliveryWheel {
     this.#queue.add(listener);
   }
 
+  /**
+   * Lets a listener go on to another channel's wheel: it stands between two whole pieces,
+   * all of what it was written before included, even if its connection has not taken it yet.
+   * @returns the moment, monotonic, at which what it has heard was live: for {@link admit}
+   */
+  release(listener: Listener): number {
+    const heardMs =
+      this.#arriving.get(listener) ??
+      this.#clock.monotonicMs() - this.#channel.usBehind(listener.position) / 1000;
+    this.leave(listener);
+    return heardMs;
+  }
+
+  /**
+   * Takes a listener on board that another wheel has released. At its first turn at which
+   * its connection takes bytes it goes on here, as far behind live as it was there, so that
+   * its player's cushion stays what it is. With ICY the interval of both channels must be
+   * the same: grids begin at multiples of it, so its position there tells how many bytes
+   * are left to its next block here.
+   */
+  admit(listener: Listener, heardMs: number): void {
+    this.#arriving.set(listener, heardMs);
+    listener.servedMs = this.#clock.monotonicMs();
+    this.#queue.add(listener);
+  }
+
   /** Forgets a listener whose connection has gone; idempotent. */
   leave(listener: Listener): void {
     this.#catchingUp.delete(listener);
+    this.#arriving.delete(listener);
     this.#queue.remove(listener);
   }
 
@@ -236,6 +265,8 @@ export class DeliveryWheel {
       return;
     }
     listener.stalledSinceMs = -1;
+    const heardMs = this.#arriving.size > 0 ? this.#arriving.get(listener) : undefined;
+    if (heardMs !== undefined) return this.#setDown(listener, nowMs - heardMs);
     const { head, tail } = this.#channel;
     const { position } = listener;
     if (position === head) return;
@@ -274,6 +305,23 @@ export class DeliveryWheel {
     if (!entry || entry.start <= listener.position) return false;
     if (entry.headers && entry.headers !== this.#channel.headersBefore(listener.position))
       this.#write(listener, entry.headers);
+    this.#moveTo(entry, listener, head);
+    this.#catchingUp.delete(listener);
+    listener.skipsInRow += 1;
+    this.stats.skips += 1;
+    return true;
+  }
+
+  /** Begins with a listener from another channel; while there is no place to begin it waits. */
+  #setDown(listener: Listener, behindMs: number): void {
+    const entry = this.#channel.startWithin(this.#liveBytes, Math.min(behindMs * 1000, this.#liveUs));
+    if (!entry) return;
+    this.#arriving.delete(listener);
+    if (entry.headers) this.#write(listener, entry.headers);
+    this.#moveTo(entry, listener, this.#channel.head);
+  }
+
+  #moveTo(entry: ChannelEntry, listener: Listener, head: number): void {
     if (listener.icy) {
       const start = this.#icy.moveNear(listener.position, entry);
       listener.wantsTitle = start.firstBlock >= head;
@@ -286,10 +334,6 @@ export class DeliveryWheel {
       this.#write(listener, this.#upToHead(entry));
     }
     listener.position = head;
-    this.#catchingUp.delete(listener);
-    listener.skipsInRow += 1;
-    this.stats.skips += 1;
-    return true;
   }
 
   #cut(listener: Listener): void {
@@ -312,9 +356,15 @@ export class DeliveryWheel {
 
   /** Where who fell behind is set down: as a new listener, but no further back than it may fall again. */
   #findLive(): ChannelEntry | undefined {
-    const { burstBytes, burstUs } = this.#channel.limits;
-    const maxBytes = Math.min(burstBytes, plainWriteBytes, this.#slow.maxLagBytes / 2);
-    return this.#channel.startWithin(maxBytes, burstUs);
+    return this.#channel.startWithin(this.#liveBytes, this.#liveUs);
+  }
+
+  get #liveBytes(): number {
+    return Math.min(this.#channel.limits.burstBytes, plainWriteBytes, this.#slow.maxLagBytes / 2);
+  }
+
+  get #liveUs(): number {
+    return this.#channel.limits.burstUs;
   }
 
   #upToHead(entry: ChannelEntry): Uint8Array {

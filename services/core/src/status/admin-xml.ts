@@ -61,18 +61,17 @@ export function renderStats(
 
 /** Also `/admin/streamlist`. */
 export function renderListMounts(mounts: readonly MountStatusView[], nowMs: number): string {
-  return document(
-    'icestats',
-    mountsOnAir(mounts).map(({ state, listeners, fallback, authenticator }) =>
-      sourceElement(state.path, [
-        element('fallback', fallback ?? ''),
-        element('listeners', listeners),
-        authenticator === undefined ? '' : element('authenticator', authenticator),
-        element('Connected', Math.max(0, Math.floor((nowMs - state.startedAtMs) / 1000))),
-        element('content-type', state.contentType),
-      ]),
-    ),
-  );
+  return document('icestats', mountElements(mounts, nowMs));
+}
+
+/** `/admin/moveclients` without a destination: the mounts that the listeners of `path` could be moved to. */
+export function renderMoveDestinations(
+  path: string,
+  mounts: readonly MountStatusView[],
+  nowMs: number,
+): string {
+  const others = mounts.filter(({ state }) => state.path !== path);
+  return document('icestats', [element('current_source', path), ...mountElements(others, nowMs)]);
 }
 
 export function renderListClients(path: string, clients: readonly ClientView[]): string {
@@ -105,6 +104,18 @@ export function renderStreamList(mounts: readonly MountStatusView[]): string {
   return publicMounts(mounts)
     .map((mount) => `${mount.state.path.replace(/[\r\n]/g, '')}\r\n`)
     .join('');
+}
+
+function mountElements(mounts: readonly MountStatusView[], nowMs: number): string[] {
+  return mountsOnAir(mounts).map(({ state, listeners, fallback, authenticator }) =>
+    sourceElement(state.path, [
+      element('fallback', fallback ?? ''),
+      element('listeners', listeners),
+      authenticator === undefined ? '' : element('authenticator', authenticator),
+      element('Connected', Math.max(0, Math.floor((nowMs - state.startedAtMs) / 1000))),
+      element('content-type', state.contentType),
+    ]),
+  );
 }
 
 function document(root: string, children: readonly string[]): string {
