@@ -195,7 +195,7 @@ test('a bus that never answers is not asked without end', async () => {
     reading.live(small(10, seq));
     reading.clock.advance(100);
   }
-  assert.ok(reading.bus.asked.length <= 3, `${reading.bus.asked.length} times`);
+  assert.ok(reading.bus.asked.length <= 5, `${reading.bus.asked.length} times`);
   assert.ok(reading.sequence.stats.lost > 100);
 });
 

@@ -50,7 +50,8 @@ export const maxHeldBytes = 4 * 1024 * 1024;
 const firstRetryMs = 200;
 /** The clocks that measure how old a message is are not ours. */
 const historySlackMs = 2_000;
-const maxReads = 2;
+/** One that waits for a stream without a leader must not keep the next from asking its publisher. */
+const maxReads = 4;
 
 export class AudioSequence {
   readonly stats: AudioSequenceStats = { malformed: 0, stale: 0, repaired: 0, lost: 0 };

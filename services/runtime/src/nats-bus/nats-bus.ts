@@ -40,6 +40,8 @@ const noResponders = 503;
 const maxReads = 16;
 const maxWaitingReads = 1_000;
 const historyFailureEveryMs = 30_000;
+/** For the stream, once its publisher has given its own tail. */
+const streamGraceMs = 250;
 const expireEveryMs = 5_000;
 const flushOnCloseMs = 1_500;
 const maxRefusalsTold = 100;
@@ -266,14 +268,25 @@ export class NatsBus implements Bus {
     connection: NatsConnection,
   ): Promise<Uint8Array[]> {
     const version = connection.info?.version ?? '';
-    const [stored, tail] = await Promise.all([
-      this.#history.read(subject, bounds, version).catch((error: unknown) => {
-        this.#reportHistoryFailure(error);
-        return [];
-      }),
-      this.#tails.ask(subject, bounds),
-    ]);
+    const reading = this.#history.read(subject, bounds, version).catch((error: unknown) => {
+      this.#reportHistoryFailure(error);
+      return [];
+    });
+    const tail = await this.#tails.ask(subject, bounds);
+    // A stream without a leader answers nobody for seconds; what its publisher has is enough for
+    // a gap and for a burst, and comes in time.
+    const stored = tail.length > 0 ? await this.#within(streamGraceMs, reading) : await reading;
     return this.#closing ? [] : newestWithin(mergeTails(stored, tail), bounds.maxBytes);
+  }
+
+  async #within(graceMs: number, reading: Promise<Uint8Array[]>): Promise<Uint8Array[]> {
+    const late = Promise.withResolvers<Uint8Array[]>();
+    const timer = this.#clock.after(graceMs, () => late.resolve([]));
+    try {
+      return await Promise.race([reading, late.promise]);
+    } finally {
+      timer.cancel();
+    }
   }
 
   #reportHistoryFailure(error: unknown): void {
