@@ -139,7 +139,7 @@ Takeover=maybe
         '16: [Mount] needs a path that starts with / and is none of the server’s own pages, got "live.mp3"',
         '17: [Mount] needs a path that starts with / and is none of the server’s own pages, got "/admin/x"',
         '18: [Mount] needs a path that starts with / and is none of the server’s own pages, got ""',
-        '20: [Mount] Takeover: expected one of auto, replace, reject, got "maybe"',
+        '20: [Mount] Takeover: expected one of auto, replace, reject, standby, got "maybe"',
         '21: [Mount /live%2Emp3] was opened at line 19 already; put its keys there',
         '--set: expected section.key=value',
         '--set mount./x.hidden: mounts are set in the INI file, in a section [Mount /path]',
