@@ -2,6 +2,7 @@
 import assert from 'node:assert/strict';
 import { type CountingFormat, countingFormats } from '../support/counting-frames.ts';
 import { type CountingReader, readCountingFrames } from '../support/counting-reader.ts';
+import { eventually } from '../support/eventually.ts';
 import type { ServerProcess } from '../support/server-process.ts';
 import { StreamClient } from '../support/stream-client.ts';
 
@@ -34,11 +35,16 @@ export class FleetListener {
   ): Promise<FleetListener> {
     const { format = countingFormats.mp3At128, userAgent = 'fleet' } = options;
     const headers = [`User-Agent: ${userAgent}`];
-    const client = StreamClient.send({ port: server.httpPort, path, headers });
-    const listener = new FleetListener(client, format);
-    const { status } = await client.head();
-    assert.equal(status, 200);
-    return listener;
+    // A mount that has just come is not known everywhere at once.
+    return eventually(`${path} is known at ${server.url}`, async () => {
+      const client = StreamClient.send({ port: server.httpPort, path, headers });
+      const listener = new FleetListener(client, format);
+      const { status } = await client.head();
+      if (status === 200) return listener;
+      client.close();
+      assert.equal(status, 404);
+      return undefined;
+    });
   }
 
   mark(): void {

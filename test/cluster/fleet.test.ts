@@ -101,13 +101,16 @@ function describeCluster(secured: boolean): void {
       const numbers = source.nextNumber;
       source.destroy();
       await source.closed;
-      source = await CountingSource.start({
-        port: fleet.ingests[1]!.httpPort,
-        mount,
-        id: 2,
-        firstNumber: numbers + 1_000,
-        headStartMs: 0,
-      });
+      // Whoever is there a moment too early is told that the mount is in use, and tries again.
+      source = await eventually('it is let in', () =>
+        CountingSource.start({
+          port: fleet.ingests[1]!.httpPort,
+          mount,
+          id: 2,
+          firstNumber: numbers + 1_000,
+          headStartMs: 0,
+        }).catch(() => undefined),
+      );
       for (const listener of listeners.slice(0, 2)) {
         await eventually('it hears the new source', () =>
           listener.read().frames.some(({ source: id }) => id === 2),
