@@ -1,26 +1,9 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { socketPair } from '../../../test/support/socket-pair.ts';
 import { writeDirectly, writesDirectly } from './direct-write.ts';
-
-/** Both ends of a connection, which ends with the test; the near one is written to. */
-async function connected(t: TestContext): Promise<{ near: Socket; far: Socket }> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const far = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  const [near] = (await once(server, 'connection')) as [Socket];
-  near.on('error', () => {});
-  far.on('error', () => {});
-  t.after(() => {
-    near.destroy();
-    far.destroy();
-    server.close();
-  });
-  return { near, far };
-}
 
 async function readAll(far: Socket): Promise<Buffer> {
   const parts: Buffer[] = [];
@@ -51,7 +34,7 @@ class Owner {
 
 /** Teaches this process the class of a write request, as the first listener does. */
 async function learnt(t: TestContext): Promise<void> {
-  const { near } = await connected(t);
+  const { near } = await socketPair(t);
   writeDirectly(near, Buffer.from('first'), new Owner());
 }
 
@@ -62,7 +45,7 @@ test('this Node lets writes go straight to the handle', async (t) => {
 
 test('what is written straight comes in order behind what went through the stream', async (t) => {
   await learnt(t);
-  const { near, far } = await connected(t);
+  const { near, far } = await socketPair(t);
   const owner = new Owner();
   near.cork();
   near.write('head ');
@@ -77,7 +60,7 @@ test('what is written straight comes in order behind what went through the strea
 
 test('what the kernel does not take waits, is whole, and its owner is told when it has gone', async (t) => {
   await learnt(t);
-  const { near, far } = await connected(t);
+  const { near, far } = await socketPair(t);
   const owner = new Owner();
   const data = randomBytes(16 * 1024 * 1024);
   const queued = writeDirectly(near, data, owner);
@@ -95,7 +78,7 @@ test('what the kernel does not take waits, is whole, and its owner is told when 
 
 test('an orderly end still brings what waits', async (t) => {
   await learnt(t);
-  const { near, far } = await connected(t);
+  const { near, far } = await socketPair(t);
   const data = randomBytes(16 * 1024 * 1024);
   assert.ok(writeDirectly(near, data, new Owner()) > 0);
   near.destroySoon();
@@ -104,7 +87,7 @@ test('an orderly end still brings what waits', async (t) => {
 
 test('a client that goes while bytes wait closes its socket and frees them', async (t) => {
   await learnt(t);
-  const { near, far } = await connected(t);
+  const { near, far } = await socketPair(t);
   const owner = new Owner();
   assert.ok(writeDirectly(near, randomBytes(16 * 1024 * 1024), owner) > 0);
   const gone = owner.gone();
@@ -116,7 +99,7 @@ test('a client that goes while bytes wait closes its socket and frees them', asy
 
 test('a socket that is destroyed takes nothing and harms nobody', async (t) => {
   await learnt(t);
-  const { near } = await connected(t);
+  const { near } = await socketPair(t);
   const owner = new Owner();
   assert.ok(writeDirectly(near, randomBytes(16 * 1024 * 1024), owner) > 0);
   const gone = owner.gone();
@@ -127,7 +110,7 @@ test('a socket that is destroyed takes nothing and harms nobody', async (t) => {
 
 test('an error of the kernel destroys the socket', async (t) => {
   await learnt(t);
-  const { near, far } = await connected(t);
+  const { near, far } = await socketPair(t);
   far.resetAndDestroy();
   const owner = new Owner();
   const closed = closing(near);

@@ -1,25 +1,14 @@
 import assert from 'node:assert/strict';
 import { randomBytes } from 'node:crypto';
-import { once } from 'node:events';
-import { type AddressInfo, connect, createServer, type Socket } from 'node:net';
+import type { Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { socketPair } from '../../../test/support/socket-pair.ts';
 import { RecordWriter } from './record-writer.ts';
 
 const recordBytes = 16 * 1024;
 
 async function connected(t: TestContext): Promise<{ near: Socket; heard: Promise<Buffer>; far: Socket }> {
-  const server = createServer();
-  server.listen(0, '127.0.0.1');
-  await once(server, 'listening');
-  const far = connect((server.address() as AddressInfo).port, '127.0.0.1');
-  const [near] = (await once(server, 'connection')) as [Socket];
-  near.on('error', () => {});
-  far.on('error', () => {});
-  t.after(() => {
-    near.destroy();
-    far.destroy();
-    server.close();
-  });
+  const { near, far } = await socketPair(t);
   const parts: Buffer[] = [];
   far.on('data', (part) => parts.push(part));
   const heard = new Promise<Buffer>((resolve) => far.once('close', () => resolve(Buffer.concat(parts))));
