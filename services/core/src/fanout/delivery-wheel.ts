@@ -52,6 +52,8 @@ export class DeliveryWheel {
   readonly #catchingUp = new Set<Listener>();
   /** Those who came from another channel and have not had a turn, with the moment that they have heard up to. */
   readonly #arriving = new Map<Listener, number>();
+  /** ICY listeners who went on at the head and have been sent nothing: they begin to count with their first byte. */
+  readonly #beginning = new Set<Listener>();
   /** Turns that may be given before they are due; below 1 after each tick. */
   #credit = 0;
   #tickedMs: number;
@@ -161,6 +163,7 @@ export class DeliveryWheel {
     listener.position = to;
     listener.servedMs = this.#clock.monotonicMs();
     if (to < head) this.#catchingUp.add(listener);
+    if (listener.icy && data.byteLength === 0) this.#beginning.add(listener);
     this.#queue.add(listener);
   }
 
@@ -194,6 +197,7 @@ export class DeliveryWheel {
   leave(listener: Listener): void {
     this.#catchingUp.delete(listener);
     this.#arriving.delete(listener);
+    this.#beginning.delete(listener);
     this.#queue.remove(listener);
   }
 
@@ -289,6 +293,11 @@ export class DeliveryWheel {
   }
 
   #stretch(listener: Listener, from: number, to: number): Uint8Array {
+    if (this.#beginning.size > 0 && this.#beginning.delete(listener)) {
+      const start = this.#icy.startAt(from);
+      listener.wantsTitle = start.firstBlock >= to;
+      return this.#icy.begin(start, to);
+    }
     if (!listener.icy || !this.#icy.crosses(from, to)) {
       return this.#plain.get(from) ?? this.#plain.put(from, this.#channel.slice(from, to));
     }

@@ -49,6 +49,32 @@ for (const icy of [false, true]) {
   });
 }
 
+test('an ICY listener that goes on at the head, on the very grid, gets its first block a whole interval later', () => {
+  const measured = new WheelStage();
+  measured.run(10_000);
+  const interval = measured.channel.head;
+  const stage = new WheelStage({ metaint: interval });
+  stage.run(10_000);
+  const at = stage.channel.head;
+  assert.equal(at, interval);
+  assert.equal(stage.wheel.resumePlace(true, at).leadBytes, 0);
+  stage.title('Artist - Title');
+  const listener = new RecordingListener(true);
+  stage.wheel.resume(listener, at);
+  stage.run(25_000);
+  const audio: Uint8Array[] = [];
+  const blocks: string[] = [];
+  const reader = new IcyReader(
+    interval,
+    (piece) => audio.push(piece),
+    (block) => blocks.push(block.text),
+  );
+  reader.push(listener.received);
+  assert.ok(Buffer.concat(audio).equals(stage.channel.slice(at, listener.position)));
+  assert.match(blocks[0] ?? '', /Artist - Title/);
+  assert.ok(blocks.length >= 2);
+});
+
 test('one that goes on from far back catches up by bounded writes and is not moved to live', () => {
   const stage = new WheelStage({ slow: { maxLagBytes: 100_000 } });
   stage.run(50_000);

@@ -11,6 +11,9 @@
  *    nothing after `unsubscribe`. `*` stands for exactly one token of a subject, a final `>`
  *    for one or more. `subscribe` and `respond` throw LS_PARAMETER_INVALID for a subject
  *    that can match nothing.
+ *  - Audio is the exception to both: after a reconnect a publisher may send its latest again,
+ *    so that it may come more than once, and at a younger subscription; readers drop it by
+ *    (epoch, seq).
  *  - While the bus is disconnected, `publish` drops and counts; readers see the gap by
  *    sequence number and repair it from `history`.
  *  - `history` gives the retained tail of one audio subject, oldest first, bounded by age
