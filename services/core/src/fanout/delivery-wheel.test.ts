@@ -173,6 +173,21 @@ test('the period follows the listeners of the whole edge', () => {
   assert.equal(stage.wheel.periodMs, 50);
 });
 
+test('no period is longer than half of what a listener is given when it joins', () => {
+  for (const [burstUs, longestMs] of [
+    [2_000_000, 1000],
+    [800_000, 400],
+    [0, 250],
+  ] as const) {
+    const stage = new WheelStage({ limits: { burstUs }, period: { minMs: 50, maxMs: 2000 } });
+    stage.run(3000);
+    stage.join(false, false);
+    stage.run(30_000, 4, 10_000);
+    assert.ok(stage.wheel.periodMs <= longestMs, `${stage.wheel.periodMs} ms at a burst of ${burstUs} us`);
+    assert.ok(stage.wheel.periodMs >= longestMs * 0.8);
+  }
+});
+
 test('a stream of which more than an ordinary write comes in a period is delivered whole', () => {
   const stage = new WheelStage({ period: { minMs: 1000, maxMs: 1000 } });
   stage.feed(40);

@@ -23,6 +23,9 @@ import {
 } from './slow-listener-policy.ts';
 import { WriteCache } from './write-cache.ts';
 
+/** However little a listener is given when it joins, its turns come no more often than this for the sake of it. */
+const leastPeriodBoundMs = 250;
+
 export type WheelStats = {
   writes: number;
   bytes: number;
@@ -256,8 +259,17 @@ export class DeliveryWheel {
     this.#writeLimit = writeLimit;
     this.#lapHead = head;
     this.#lapStartMs = nowMs;
-    this.#periodMs = nextPeriodMs(this.#period, this.#periodMs, edgeListeners);
+    const { minMs, maxMs, idleListeners } = this.#period;
+    const limits = { minMs, maxMs: Math.min(maxMs, Math.max(minMs, this.#longestPeriodMs())), idleListeners };
+    this.#periodMs = nextPeriodMs(limits, this.#periodMs, edgeListeners);
     this.#queue.shrink();
+  }
+
+  /** A player has what it was given when it joined, and must not run dry before its next turn. */
+  #longestPeriodMs(): number {
+    const entry = this.#channel.burstEntry();
+    const burstMs = entry ? this.#channel.usBehind(entry.start) / 1000 : 0;
+    return Math.max(leastPeriodBoundMs, burstMs / 2);
   }
 
   #serve(listener: Listener, nowMs: number): void {

@@ -259,9 +259,9 @@ const streaming = Type.Object(
       'Audio bytes between two title blocks for players that ask for titles (icy-metaint).',
     ),
     maxDelivery: seconds(
-      1,
+      2,
       { minimum: 0.01, maximum: 10 },
-      'Largest time between two writes to a listener. Fewer and larger writes cost less.',
+      'Largest time between two writes to a listener, reached by large audiences only, and never more than half of what a new listener is given at once. Fewer and larger writes cost less.',
     ),
     holdTimeout: seconds(
       15,
