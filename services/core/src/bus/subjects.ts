@@ -28,6 +28,16 @@ export class Subjects {
     return `${this.#prefix}.audio.`;
   }
 
+  /** Segments, parts and the window of a mount's HLS rendition. */
+  hls(mountId: string, rendition: string): string {
+    return `${this.#prefix}.hls.${mountId}.${rendition}`;
+  }
+
+  /** HLS listeners whom an edge has taken over from others. */
+  get hlsListeners(): string {
+    return `${this.#prefix}.hls-listeners`;
+  }
+
   /** Changes of a mount's state document. */
   state(mountId: string): string {
     return `${this.#prefix}.state.${mountId}`;

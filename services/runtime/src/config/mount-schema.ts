@@ -6,7 +6,7 @@ import { type Static, Type } from 'typebox';
 import { choice, integer, password, text, toggle } from './setting-schema.ts';
 import { settingsSchema } from './settings-schema.ts';
 
-const { auth, streaming } = settingsSchema.properties;
+const { auth, streaming, hls } = settingsSchema.properties;
 const { defaultLatency, bufferSize, sourceTimeout, linger, metaInterval, maxDelivery, holdTimeout } =
   streaming.properties;
 
@@ -38,6 +38,10 @@ export const mountSchema = Type.Object(
     metaInterval: own(metaInterval, 'streaming.metaInterval'),
     maxDelivery: own(maxDelivery, 'streaming.maxDelivery'),
     holdTimeout: own(holdTimeout, 'streaming.holdTimeout'),
+    hls: own(hls.properties.enabled, 'hls.enabled'),
+    hlsWindow: own(hls.properties.window, 'hls.window'),
+    hlsLowLatency: own(hls.properties.lowLatency, 'hls.lowLatency'),
+    hlsContainer: own(hls.properties.container, 'hls.container'),
     charset: text('', 'Character set of titles that are not UTF-8. Empty: Latin-1.', { format: 'charset' }),
     name: text('', 'Name of the stream. Empty, here and below: what the source says.', { format: 'line' }),
     description: text('', 'Description of the stream.', { format: 'line' }),

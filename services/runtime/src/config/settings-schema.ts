@@ -4,6 +4,7 @@
  * name in the INI file; a key's name there is the property with a capital letter.
  */
 import { type Static, Type } from 'typebox';
+import { hlsSchema } from './hls-schema.ts';
 import {
   bytes,
   choice,
@@ -356,6 +357,7 @@ export const settingsSchema = Type.Object({
   auth,
   ssl,
   streaming,
+  hls: hlsSchema,
   letsEncrypt,
   cloudflare,
   limits,

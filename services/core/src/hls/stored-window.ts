@@ -1,0 +1,64 @@
+/**
+ * How a rendition's window is kept in the store, and how whoever packages next goes on from it.
+ *
+ * Two documents, because the window changes with each segment and what is being made with each
+ * part: `<mountId>.<rendition>` is the window, `<mountId>.<rendition>.open` the segment under way.
+ */
+import { checkHlsWindow } from './hls-message.ts';
+import { applyChange, type HlsWindow, nextMsn, type OpenSegment } from './hls-window.ts';
+
+export type StoredOpen = {
+  readonly epoch: number;
+  readonly revision: number;
+  readonly open: OpenSegment | null;
+};
+
+export function hlsGroup(mountId: string, rendition: string): string {
+  return `${mountId}.${rendition}`;
+}
+
+export function openDocumentId(group: string): string {
+  return `${group}.open`;
+}
+
+/** Joins the two documents; undefined where the first is none. */
+export function joinStoredWindow(window: unknown, open: unknown): HlsWindow | undefined {
+  const base = checkHlsWindow(window);
+  if (!base) return undefined;
+  const { epoch, revision, open: segment } = (open ?? {}) as Partial<StoredOpen>;
+  if (epoch !== base.epoch || !Number.isSafeInteger(revision) || revision! <= base.revision) return base;
+  const joined = { ...base, revision, open: segment ?? undefined };
+  return checkHlsWindow(joined) ?? base;
+}
+
+/** The newer of two copies of one window. */
+export function newerWindow(a: HlsWindow | undefined, b: HlsWindow | undefined): HlsWindow | undefined {
+  if (!a || !b) return a ?? b;
+  if (a.epoch !== b.epoch) return a.epoch > b.epoch ? a : b;
+  return a.revision >= b.revision ? a : b;
+}
+
+/**
+ * The window with its open segment completed, for the packager that goes on: what players were
+ * told of it stays as it was.
+ * @param isWhole every part of it is still at hand; a segment that is not whole becomes a gap
+ */
+export function completeOpen(window: HlsWindow, isWhole: boolean): HlsWindow {
+  if (!window.open) return window;
+  const closed = applyChange(window, { type: 'segment' });
+  if (isWhole) return closed;
+  const last = closed.segments.at(-1)!;
+  return { ...closed, segments: [...closed.segments.slice(0, -1), { ...last, parts: [], gap: true }] };
+}
+
+/** The window without its segments, whose numbers are used up all the same. */
+export function forgetSegments(window: HlsWindow): HlsWindow {
+  const discontinuities = window.segments.filter(({ discontinuity }) => discontinuity).length;
+  return {
+    ...window,
+    firstMsn: nextMsn(window),
+    discontinuitySequence: window.discontinuitySequence + discontinuities,
+    segments: [],
+    titles: window.titles.slice(-1),
+  };
+}

@@ -1,0 +1,308 @@
+/**
+ * The HLS of one source session: packages what the session publishes, pushes segments and parts
+ * on the bus, and has the store remember the window (design §10). What follows a mount hears of
+ * everything by the bus; the store is for newcomers and for whoever packages next, so that its
+ * absence is noticed by nobody who is there already.
+ */
+import type { Subjects } from '@legacystream/core/bus/subjects.ts';
+import type { Clock, Timer } from '@legacystream/core/clock.ts';
+import type { Codec } from '@legacystream/core/codecs/frame-splitter.ts';
+import { encodeHlsMessage } from '@legacystream/core/hls/hls-message.ts';
+import { type HlsChange, type HlsWindow, nextMsn } from '@legacystream/core/hls/hls-window.ts';
+import { Packager, type PackagerSink } from '@legacystream/core/hls/packager.ts';
+import { partName, segmentName } from '@legacystream/core/hls/resource-name.ts';
+import {
+  completeOpen,
+  forgetSegments,
+  hlsGroup,
+  joinStoredWindow,
+  newerWindow,
+  openDocumentId,
+} from '@legacystream/core/hls/stored-window.ts';
+import type { HlsContainer } from '@legacystream/core/hls/track.ts';
+import { containersOf, createTrackReader } from '@legacystream/core/hls/track-reader.ts';
+import type { NowPlaying } from '@legacystream/core/mounts/mount-state.ts';
+import type { Bus } from '@legacystream/core/ports/bus.ts';
+import type { Json, StateStore } from '@legacystream/core/ports/state-store.ts';
+import type { Chunk } from '@legacystream/core/sources/chunker.ts';
+import type { HlsWindows } from './hls-windows.ts';
+
+export type HlsOutputDeps = {
+  readonly bus: Pick<Bus, 'publish'>;
+  readonly store: StateStore;
+  readonly clock: Clock;
+  readonly subjects: Subjects;
+  readonly windows: HlsWindows;
+};
+
+export type HlsOutputSettings = {
+  readonly container: 'auto' | HlsContainer;
+  readonly segmentS: number;
+  readonly partS: number;
+  readonly lowLatency: boolean;
+  readonly windowS: number;
+};
+
+export type HlsOutputStats = { segments: number; storeFailures: number };
+
+export const sourceRendition = 'source';
+/** What comes while the window is being read; more than the store's time limit lets come. */
+const maxWaiting = 500;
+const maxWaitingBytes = 16 * 1024 * 1024;
+/** Writes to the store that wait for each other; what comes beyond is not stored. */
+const maxPendingWrites = 200;
+/** A predecessor on this pod is waited for no longer. */
+const predecessorMs = 1_000;
+const windowTtlMs = 7 * 24 * 3_600_000;
+/** Initialization sections are stored anew so often, well before their time is over. */
+const initRenewMs = 600_000;
+const initTtlMs = 7_200_000;
+const idleEveryMs = 500;
+
+export class HlsOutput implements PackagerSink {
+  readonly stats: HlsOutputStats = { segments: 0, storeFailures: 0 };
+  readonly #deps: HlsOutputDeps;
+  readonly #settings: HlsOutputSettings;
+  readonly #mountId: string;
+  readonly #group: string;
+  readonly #subject: string;
+  #epoch: number;
+  #codec: Codec | undefined;
+  #packager: Packager | undefined;
+  /** What came before the packager could begin. */
+  #waiting: (() => void)[] | undefined = [];
+  #waitingBytes = 0;
+  #title: NowPlaying | undefined;
+  #openParts: Uint8Array[] = [];
+  #inits = new Map<string, { readonly data: Uint8Array; storedMs: number }>();
+  #writes: Promise<void> = Promise.resolve();
+  #pendingWrites = 0;
+  #idle: Timer | undefined;
+  #isOver = false;
+
+  constructor(deps: HlsOutputDeps, settings: HlsOutputSettings, mountId: string, epoch: number) {
+    this.#deps = deps;
+    this.#settings = settings;
+    this.#mountId = mountId;
+    this.#group = hlsGroup(mountId, sourceRendition);
+    this.#subject = deps.subjects.hls(mountId, sourceRendition);
+    this.#epoch = epoch;
+  }
+
+  /** The source's codec is known, or has become another one; before its first headers and audio. */
+  codec(codec: Codec): void {
+    if (codec === this.#codec || this.#isOver) return;
+    this.#codec = codec;
+    const allowed = containersOf(codec);
+    const wanted = this.#settings.container;
+    const container = wanted === 'auto' ? allowed[0] : allowed.find((one) => one === wanted);
+    const before = this.#packager;
+    this.#packager = undefined;
+    before?.end();
+    this.#waiting = container ? [] : undefined;
+    this.#waitingBytes = 0;
+    if (container) void this.#begin(codec, container, before?.window);
+  }
+
+  chunk(chunk: Chunk): void {
+    this.#hand(chunk.data.byteLength, (packager) => packager.chunk(chunk));
+  }
+
+  headers(data: Uint8Array, inBand: boolean): void {
+    this.#hand(data.byteLength, (packager) => packager.headers(data, inBand));
+  }
+
+  title(nowPlaying: NowPlaying): void {
+    this.#title = nowPlaying;
+    this.#hand(0, (packager) => packager.setTitle(timedTitleOf(nowPlaying)));
+  }
+
+  renumber(epoch: number): void {
+    this.#epoch = epoch;
+    this.#hand(0, (packager) => packager.renumber(epoch));
+  }
+
+  /** The source is gone: what there is becomes a segment; time is stood for until `lingerMs` are over. */
+  end(lingerMs: number): void {
+    if (this.#isOver) return;
+    this.#packager?.end();
+    this.#waiting = undefined;
+    this.#leave();
+    const { clock } = this.#deps;
+    if (lingerMs > 0 && this.#idle) clock.after(lingerMs, () => this.#stop());
+    else this.#stop();
+  }
+
+  /** Another source has the mount: nothing is published from now on. */
+  fence(): void {
+    if (this.#isOver) return;
+    this.#stop();
+    this.#waiting = undefined;
+    this.#leave();
+  }
+
+  init(name: string, data: Uint8Array): void {
+    this.#inits.set(name, { data, storedMs: this.#deps.clock.monotonicMs() });
+    // The window lists a few at most; what a flapping source leaves is in the store.
+    const [oldest] = this.#inits.keys();
+    if (this.#inits.size > 16 && oldest !== undefined) this.#inits.delete(oldest);
+    this.#publish(encodeHlsMessage({ type: 'init', epoch: this.#epoch, name }, data));
+    this.#putBlob(name, data, initTtlMs);
+  }
+
+  window(window: HlsWindow): void {
+    this.#publish(encodeHlsMessage({ type: 'window', window }));
+    this.#putWindow(window);
+  }
+
+  change(change: HlsChange, payload: Uint8Array, window: HlsWindow): void {
+    const { epoch, revision } = window;
+    this.#publish(encodeHlsMessage({ type: 'change', epoch, revision, change }, payload));
+    if (change.type === 'part') {
+      this.#openParts.push(payload);
+      const { open } = window;
+      const name = partName(open!.epoch, nextMsn(window), open!.parts.length - 1, window.extension);
+      this.#putBlob(name, payload, (6 * window.targetDurationS + 60) * 1000);
+      this.#putDocument(openDocumentId(this.#group), { epoch, revision, open: open! }, window);
+      return;
+    }
+    if (change.type === 'segment') {
+      const data = Buffer.concat(this.#openParts);
+      this.#openParts = [];
+      this.stats.segments += 1;
+      const name = segmentName(window.segments.at(-1)!.epoch, nextMsn(window) - 1, window.extension);
+      this.#putBlob(name, data, segmentTtlMs(window));
+      this.#renewInits();
+    }
+    this.#putWindow(window);
+  }
+
+  async #begin(codec: Codec, container: HlsContainer, before: HlsWindow | undefined): Promise<void> {
+    const waiting = this.#waiting;
+    const previous = before ?? (await this.#readPrevious());
+    // Another codec, or the end, came meanwhile.
+    if (this.#isOver || waiting !== this.#waiting || !waiting) return;
+    const reader = createTrackReader(codec, container);
+    if (!reader) return;
+    const { clock } = this.#deps;
+    const { segmentS, partS, lowLatency, windowS } = this.#settings;
+    const options = { container, segmentS, partS, lowLatency, windowS, epoch: this.#epoch };
+    const packager = new Packager(options, reader, previous, this, () => clock.wallMs());
+    this.#packager = packager;
+    this.#waiting = undefined;
+    if (this.#title) packager.setTitle(timedTitleOf(this.#title));
+    for (const hand of waiting) hand();
+    this.#idle ??= clock.every(idleEveryMs, () => this.#packager?.idle());
+  }
+
+  #hand(bytes: number, to: (packager: Packager) => void): void {
+    if (this.#isOver) return;
+    if (this.#packager) return to(this.#packager);
+    if (!this.#waiting || this.#waiting.length >= maxWaiting) return;
+    if (this.#waitingBytes + bytes > maxWaitingBytes) return;
+    this.#waitingBytes += bytes;
+    this.#waiting.push(() => {
+      if (this.#packager) to(this.#packager);
+    });
+  }
+
+  /** What the mount's packager before left, fit to go on from. */
+  async #readPrevious(): Promise<HlsWindow | undefined> {
+    const { store, windows, clock } = this.#deps;
+    const left = windows.take(this.#mountId);
+    if (left) await Promise.race([left.stored, new Promise<void>((resolve) => clock.after(predecessorMs, resolve))]);
+    const stored = await Promise.all([
+      store.getDocument('hls', this.#group),
+      store.getDocument('hls', openDocumentId(this.#group)),
+    ]).then(([window, open]) => joinStoredWindow(window, open), () => undefined);
+    const window = newerWindow(left?.window, stored);
+    if (!window) return undefined;
+    const completed = window.open ? await this.#complete(window) : window;
+    const last = completed.segments.at(-1);
+    const endMs = last ? last.pdtMs + last.durationS * 1000 : 0;
+    // Nobody wants to hear what was on air before a long silence.
+    return clock.wallMs() - endMs > Math.max(completed.windowS, 60) * 1000 ? forgetSegments(completed) : completed;
+  }
+
+  /** Players were told of its parts: they become the segment that they were to be part of. */
+  async #complete(window: HlsWindow): Promise<HlsWindow> {
+    const { store } = this.#deps;
+    const { open, extension } = window;
+    const msn = nextMsn(window);
+    const parts = await Promise.all(
+      open!.parts.map((_, i) =>
+        store.getBlob(this.#group, partName(open!.epoch, msn, i, extension)).catch(() => undefined),
+      ),
+    );
+    const isWhole = parts.every((part, i) => part?.byteLength === open!.parts[i]!.bytes);
+    if (isWhole) {
+      const data = Buffer.concat(parts as Uint8Array[]);
+      this.#putBlob(segmentName(open!.epoch, msn, extension), data, segmentTtlMs(window));
+    }
+    return completeOpen(window, isWhole);
+  }
+
+  #leave(): void {
+    const window = this.#packager?.window;
+    if (window) this.#deps.windows.leave(this.#mountId, { window, stored: this.#writes });
+  }
+
+  #stop(): void {
+    this.#isOver = true;
+    this.#idle?.cancel();
+    this.#idle = undefined;
+  }
+
+  #publish(message: Uint8Array): void {
+    if (!this.#isOver) this.#deps.bus.publish(this.#subject, message);
+  }
+
+  #renewInits(): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    for (const [name, init] of this.#inits) {
+      if (nowMs - init.storedMs < initRenewMs) continue;
+      init.storedMs = nowMs;
+      this.#putBlob(name, init.data, initTtlMs);
+    }
+  }
+
+  #putWindow(window: HlsWindow): void {
+    this.#putDocument(this.#group, window as unknown as Json, window);
+  }
+
+  #putDocument(id: string, value: Json, { epoch }: HlsWindow): void {
+    this.#write(() => this.#deps.store.putDocument('hls', id, value, { ttlMs: windowTtlMs, epoch }));
+  }
+
+  #putBlob(name: string, data: Uint8Array, ttlMs: number): void {
+    this.#write(() => this.#deps.store.putBlob(this.#group, name, data, { ttlMs }));
+  }
+
+  /** One after the other, so that no document speaks of bytes that are not there yet. */
+  #write(put: () => Promise<unknown>): void {
+    if (this.#isOver) return;
+    if (this.#pendingWrites >= maxPendingWrites) {
+      this.stats.storeFailures += 1;
+      return;
+    }
+    this.#pendingWrites += 1;
+    this.#writes = this.#writes.then(async () => {
+      try {
+        await put();
+      } catch {
+        this.stats.storeFailures += 1;
+      } finally {
+        this.#pendingWrites -= 1;
+      }
+    });
+  }
+}
+
+/** A segment must last as long as any playlist that listed it, and its own time (RFC 8216bis §6.2.2). */
+function segmentTtlMs({ windowS, targetDurationS }: HlsWindow): number {
+  return (2 * windowS + 3 * targetDurationS + 60) * 1000;
+}
+
+function timedTitleOf({ display, title, artist, url }: NowPlaying) {
+  return { title: title === '' && artist === '' ? display : title, artist, url };
+}
