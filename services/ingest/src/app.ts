@@ -4,6 +4,7 @@ import type { Access } from '@legacystream/runtime/access.ts';
 import type { ClientConnection } from '@legacystream/runtime/client-connection.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
+import { HlsOutputs } from './hls/hls-outputs.ts';
 import { HttpSourceHandler } from './http-source.ts';
 import { ShoutcastSourceHandler } from './shoutcast-source.ts';
 import { SourceRegistry } from './source-registry.ts';
@@ -23,7 +24,8 @@ export function createIngest(deps: IngestDeps): IngestApp {
   const { settings, access } = deps;
   const log = deps.log.child({ category: 'stream.manager' });
   const storeOutageGraceMs = settings.store.outageGrace * 1000;
-  const registry = new SourceRegistry({ ...deps, log, storeOutageGraceMs }, settings);
+  const hls = new HlsOutputs(deps, settings.hls);
+  const registry = new SourceRegistry({ ...deps, log, storeOutageGraceMs, hls }, settings);
   const http = new HttpSourceHandler(registry, access, log);
   const shoutcast = new ShoutcastSourceHandler(registry, access, settings, log);
   return {

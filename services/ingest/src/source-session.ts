@@ -19,6 +19,8 @@ import { joinTitle } from '@legacystream/core/titles/decode-title.ts';
 import { NowPlayingLog, noTitle } from '@legacystream/core/titles/now-playing-log.ts';
 import type { MountSettings } from '@legacystream/runtime/config/mount-schema.ts';
 import type { Log } from '@legacystream/runtime/log.ts';
+import type { HlsOutput } from './hls/hls-output.ts';
+import type { HlsOutputs } from './hls/hls-outputs.ts';
 import { definedOf, initialState, keptTitle, type SourceDescription } from './initial-state.ts';
 import { MountAnnouncer } from './mount-announcer.ts';
 import type { ClaimHolder, MountClaim } from './mount-claim.ts';
@@ -28,6 +30,8 @@ import { SourceIntake } from './source-intake.ts';
 export type SessionDeps = {
   /** See mount-claim.ts. */
   readonly storeOutageGraceMs?: number;
+  /** Absent where mounts are not served as HLS. */
+  readonly hls?: HlsOutputs;
   readonly bus: Bus;
   readonly store: StateStore;
   readonly clock: Clock;
@@ -67,6 +71,7 @@ export class SourceSession implements ClaimHolder, SourceFeed {
   readonly #settings: MountSettings;
   readonly #claim: MountClaim;
   readonly #publisher: AudioPublisher;
+  readonly #hls: HlsOutput | undefined;
   readonly #announcer: MountAnnouncer;
   readonly #titles: NowPlayingLog;
   readonly #intake: SourceIntake;
@@ -101,6 +106,7 @@ export class SourceSession implements ClaimHolder, SourceFeed {
     // The latest word counts, whoever it is from.
     if (title.sinceMs > this.#titles.current.sinceMs) this.#titles.set(title);
     this.#publisher = new AudioPublisher(bus, clock, subjects.audio(mountId), claim.epoch);
+    this.#hls = deps.hls?.open(settings, mountId, claim.epoch);
     this.#intake = waited?.intake ?? new SourceIntake(clock, source.contentType, start.connection);
     this.#keepsIntake = waited !== undefined;
     this.#bytesBefore = this.#intake.bytesRead;
@@ -117,14 +123,17 @@ export class SourceSession implements ClaimHolder, SourceFeed {
       ),
     );
     this.#announcer.announce();
-    this.#publisher.title(this.#titles.current);
+    this.#sendTitle();
     this.#intake.direct({
-      chunk: (chunk) => this.#publisher.chunk(chunk),
-      headers: (data, inBand) => this.#publisher.headers(data, inBand),
+      chunk: (chunk) => this.#sendChunk(chunk),
+      headers: (data, inBand) => {
+        this.#publisher.headers(data, inBand);
+        this.#hls?.headers(data, inBand);
+      },
       tags: (tags) => this.#onTags(tags),
       format: (format) => this.#onFormat(source, format),
     });
-    for (const chunk of waited?.audio ?? []) this.#publisher.chunk(chunk);
+    for (const chunk of waited?.audio ?? []) this.#sendChunk(chunk);
     this.#watch = clock.every(watchEveryMs, () => this.#check());
     claim.attach(this);
   }
@@ -170,9 +179,13 @@ export class SourceSession implements ClaimHolder, SourceFeed {
     if (this.#ended) return;
     this.#ended = reason;
     const superseded = reason === 'taken-over' || reason === 'yielded' || reason === 'lease-lost';
-    if (superseded) this.#publisher.fence();
+    if (superseded) {
+      this.#publisher.fence();
+      this.#hls?.fence();
+    }
     if (!superseded || !this.#keepsIntake) this.#intake.end();
     this.#publisher.end();
+    this.#hls?.end(this.#lingerMs(reason));
     this.#watch.cancel();
     if (!superseded) this.#leave(reason);
     void this.released();
@@ -232,7 +245,8 @@ export class SourceSession implements ClaimHolder, SourceFeed {
   renumbered(epoch: number): void {
     if (this.#ended || epoch === this.#announcer.state.epoch) return;
     this.#publisher.renumber(epoch);
-    this.#publisher.title(this.#titles.current);
+    this.#hls?.renumber(epoch);
+    this.#sendTitle();
     this.#announcer.update({ epoch });
   }
 
@@ -278,13 +292,24 @@ export class SourceSession implements ClaimHolder, SourceFeed {
     if (next && this.#titles.set(next)) this.#publishTitle();
   }
 
-  #publishTitle(): void {
+  #sendChunk(chunk: Chunk): void {
+    this.#publisher.chunk(chunk);
+    this.#hls?.chunk(chunk);
+  }
+
+  #sendTitle(): void {
     this.#publisher.title(this.#titles.current);
+    this.#hls?.title(this.#titles.current);
+  }
+
+  #publishTitle(): void {
+    this.#sendTitle();
     this.#announcer.update({ nowPlaying: this.#titles.current, history: this.#titles.history });
     this.#deps.log.info('title.changed', { mount: this.path, title: this.#titles.current.display });
   }
 
   #onFormat(source: SourceDescription, format: Readonly<StreamFormat>): void {
+    this.#hls?.codec(format.codec);
     const { info } = this.#announcer.state;
     this.#announcer.update({
       codec: format.codec,

@@ -40,7 +40,7 @@ export interface PackagerSink {
   /** An initialization section that segments from here on refer to. */
   init(name: string, data: Uint8Array): void;
   /** The window as a whole is another one than before. */
-  window(window: HlsWindow): void;
+  moved(window: HlsWindow): void;
   /** `window` is that after the change. */
   change(change: HlsChange, payload: Uint8Array, window: HlsWindow): void;
 }
@@ -109,7 +109,12 @@ export class Packager {
   /** In force from the next sample on. */
   setTitle(title: TimedTitle): void {
     const before = this.#title;
-    if (before && before.title === title.title && before.artist === title.artist && before.url === title.url) {
+    if (
+      before &&
+      before.title === title.title &&
+      before.artist === title.artist &&
+      before.url === title.url
+    ) {
       return;
     }
     this.#title = title;
@@ -124,7 +129,7 @@ export class Packager {
     this.#epoch = epoch;
     if (!this.#window) return;
     this.#window = { ...this.#window, epoch, revision: this.#window.revision + 1 };
-    this.#sink.window(this.#window);
+    this.#sink.moved(this.#window);
   }
 
   /**
@@ -136,7 +141,8 @@ export class Packager {
     const window = this.#window;
     if (!window || nextMsn(window) === 0 || this.#wallMs() - this.#latestMediaMs < segmentS * 1500) return;
     this.#endTimeline();
-    const start = { epoch: this.#epoch, pdtMs: this.#endPdtMs, discontinuity: true, init: '' };
+    const isFirst = !window.segments.at(-1)?.gap;
+    const start = { epoch: this.#epoch, pdtMs: this.#endPdtMs, discontinuity: isFirst, init: '' };
     this.#change({ type: 'gap', start, durationS: segmentS });
     this.#endPdtMs += segmentS * 1000;
     this.#latestMediaMs += segmentS * 1000;
@@ -191,7 +197,7 @@ export class Packager {
     const { container, segmentS, partS, lowLatency, windowS } = this.#options;
     const longestSampleS =
       config.codec === 'flac'
-        ? (((config.streamInfo[2]! << 8) | config.streamInfo[3]!) || 65_535) / config.timescale
+        ? ((config.streamInfo[2]! << 8) | config.streamInfo[3]! || 65_535) / config.timescale
         : 0;
     return {
       container,
@@ -229,7 +235,7 @@ export class Packager {
       const kept = fits ? before : forgetSegments(before);
       this.#window = { ...kept, ...profile, epoch: this.#epoch, revision: before.revision + 1 };
     }
-    this.#sink.window(this.#window);
+    this.#sink.moved(this.#window);
   }
 
   #write(part: CutPart): void {
@@ -246,7 +252,10 @@ export class Packager {
       : undefined;
     if (start) this.#isBroken = false;
     const durationS = part.durationTicks / config.timescale;
-    this.#change({ type: 'part', part: { durationS, bytes: data.byteLength }, ...(start && { start }) }, data);
+    this.#change(
+      { type: 'part', part: { durationS, bytes: data.byteLength }, ...(start && { start }) },
+      data,
+    );
     if (!part.endsSegment) return;
     const segmentMs = durationOf(this.#window!.open?.parts ?? []) * 1000;
     this.#change({ type: 'segment' });

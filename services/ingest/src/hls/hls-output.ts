@@ -25,14 +25,14 @@ import type { NowPlaying } from '@legacystream/core/mounts/mount-state.ts';
 import type { Bus } from '@legacystream/core/ports/bus.ts';
 import type { Json, StateStore } from '@legacystream/core/ports/state-store.ts';
 import type { Chunk } from '@legacystream/core/sources/chunker.ts';
-import type { HlsWindows } from './hls-windows.ts';
+import type { HlsPredecessor, HlsPredecessors } from './hls-predecessors.ts';
 
 export type HlsOutputDeps = {
   readonly bus: Pick<Bus, 'publish'>;
   readonly store: StateStore;
   readonly clock: Clock;
   readonly subjects: Subjects;
-  readonly windows: HlsWindows;
+  readonly predecessors: HlsPredecessors;
 };
 
 export type HlsOutputSettings = {
@@ -59,7 +59,7 @@ const initRenewMs = 600_000;
 const initTtlMs = 7_200_000;
 const idleEveryMs = 500;
 
-export class HlsOutput implements PackagerSink {
+export class HlsOutput implements PackagerSink, HlsPredecessor {
   readonly stats: HlsOutputStats = { segments: 0, storeFailures: 0 };
   readonly #deps: HlsOutputDeps;
   readonly #settings: HlsOutputSettings;
@@ -127,20 +127,34 @@ export class HlsOutput implements PackagerSink {
     if (this.#isOver) return;
     this.#packager?.end();
     this.#waiting = undefined;
-    this.#leave();
-    const { clock } = this.#deps;
-    if (lingerMs > 0 && this.#idle) clock.after(lingerMs, () => this.#stop());
-    else this.#stop();
+    this.#deps.predecessors.leave(this.#mountId, this);
+    if (lingerMs > 0 && this.#idle) this.#deps.clock.after(lingerMs, () => this.stop());
+    else this.stop();
   }
 
   /** Another source has the mount: nothing is published from now on. */
   fence(): void {
     if (this.#isOver) return;
-    this.#stop();
+    this.stop();
     this.#waiting = undefined;
-    this.#leave();
+    this.#deps.predecessors.leave(this.#mountId, this);
   }
 
+  get window(): HlsWindow | undefined {
+    return this.#packager?.window;
+  }
+
+  get stored(): Promise<void> {
+    return this.#writes;
+  }
+
+  stop(): void {
+    this.#isOver = true;
+    this.#idle?.cancel();
+    this.#idle = undefined;
+  }
+
+  /** @see PackagerSink */
   init(name: string, data: Uint8Array): void {
     this.#inits.set(name, { data, storedMs: this.#deps.clock.monotonicMs() });
     // The window lists a few at most; what a flapping source leaves is in the store.
@@ -150,7 +164,7 @@ export class HlsOutput implements PackagerSink {
     this.#putBlob(name, data, initTtlMs);
   }
 
-  window(window: HlsWindow): void {
+  moved(window: HlsWindow): void {
     this.#publish(encodeHlsMessage({ type: 'window', window }));
     this.#putWindow(window);
   }
@@ -208,20 +222,26 @@ export class HlsOutput implements PackagerSink {
 
   /** What the mount's packager before left, fit to go on from. */
   async #readPrevious(): Promise<HlsWindow | undefined> {
-    const { store, windows, clock } = this.#deps;
-    const left = windows.take(this.#mountId);
-    if (left) await Promise.race([left.stored, new Promise<void>((resolve) => clock.after(predecessorMs, resolve))]);
+    const { store, predecessors, clock } = this.#deps;
+    const left = predecessors.take(this.#mountId);
+    if (left)
+      await Promise.race([left.stored, new Promise<void>((resolve) => clock.after(predecessorMs, resolve))]);
     const stored = await Promise.all([
       store.getDocument('hls', this.#group),
       store.getDocument('hls', openDocumentId(this.#group)),
-    ]).then(([window, open]) => joinStoredWindow(window, open), () => undefined);
+    ]).then(
+      ([window, open]) => joinStoredWindow(window, open),
+      () => undefined,
+    );
     const window = newerWindow(left?.window, stored);
     if (!window) return undefined;
     const completed = window.open ? await this.#complete(window) : window;
     const last = completed.segments.at(-1);
     const endMs = last ? last.pdtMs + last.durationS * 1000 : 0;
     // Nobody wants to hear what was on air before a long silence.
-    return clock.wallMs() - endMs > Math.max(completed.windowS, 60) * 1000 ? forgetSegments(completed) : completed;
+    return clock.wallMs() - endMs > Math.max(completed.windowS, 60) * 1000
+      ? forgetSegments(completed)
+      : completed;
   }
 
   /** Players were told of its parts: they become the segment that they were to be part of. */
@@ -240,17 +260,6 @@ export class HlsOutput implements PackagerSink {
       this.#putBlob(segmentName(open!.epoch, msn, extension), data, segmentTtlMs(window));
     }
     return completeOpen(window, isWhole);
-  }
-
-  #leave(): void {
-    const window = this.#packager?.window;
-    if (window) this.#deps.windows.leave(this.#mountId, { window, stored: this.#writes });
-  }
-
-  #stop(): void {
-    this.#isOver = true;
-    this.#idle?.cancel();
-    this.#idle = undefined;
   }
 
   #publish(message: Uint8Array): void {

@@ -1,0 +1,315 @@
+/**
+ * One rendition on this edge: follows what its packager pushes, catches up from the store, and
+ * so has the same window as every other edge. Once it follows it needs the store for nothing
+ * but segments that it was not there for.
+ */
+import type { Clock, Timer } from '@legacystream/core/clock.ts';
+import { decodeHlsMessage, type HlsMessage } from '@legacystream/core/hls/hls-message.ts';
+import { applyChange, type HlsPart, type HlsWindow, nextMsn } from '@legacystream/core/hls/hls-window.ts';
+import { parseResourceName, partName, segmentName } from '@legacystream/core/hls/resource-name.ts';
+import { joinStoredWindow, newerWindow, openDocumentId } from '@legacystream/core/hls/stored-window.ts';
+import type { Bus, Subscription } from '@legacystream/core/ports/bus.ts';
+import type { StateStore } from '@legacystream/core/ports/state-store.ts';
+import { RenderedPlaylists } from './rendered-playlists.ts';
+import type { SegmentCache } from './segment-cache.ts';
+import { StoreAllowance } from './store-allowance.ts';
+
+export type HlsFeedDeps = {
+  readonly bus: Pick<Bus, 'subscribe'>;
+  readonly store: Pick<StateStore, 'getDocument' | 'getBlob'>;
+  readonly clock: Clock;
+  readonly cache: SegmentCache;
+};
+
+export type HlsFeedStats = { malformed: number; stale: number; reloads: number; storeReads: number };
+
+type Waiter = { readonly isMet: () => boolean; readonly deadlineMs: number; readonly settle: () => void };
+type Held = Extract<HlsMessage['head'], { type: 'change' }>;
+
+const maxHeld = 500;
+const maxHeldBytes = 16 * 1024 * 1024;
+/** The packager writes the store a moment after it has told the bus. */
+const reloadAfterMs = [0, 100, 300, 1_000];
+/** As long as changes are missing. */
+const reloadEveryMs = 2_000;
+const sweepEveryMs = 250;
+/** Segments whose parts can still be told apart. */
+const maxDivided = 30;
+
+export class HlsFeed {
+  readonly stats: HlsFeedStats = { malformed: 0, stale: 0, reloads: 0, storeReads: 0 };
+  /** Since when nobody has asked for it, monotonic. */
+  usedMs: number;
+  readonly #deps: HlsFeedDeps;
+  readonly #group: string;
+  readonly #subscription: Subscription;
+  readonly #allowance: StoreAllowance;
+  readonly #reading = new Map<string, Promise<Uint8Array | undefined>>();
+  readonly #waiters = new Set<Waiter>();
+  /** The parts of complete segments, by the segment's name. */
+  readonly #divided = new Map<string, readonly HlsPart[]>();
+  #window: HlsWindow | undefined;
+  #playlists: RenderedPlaylists | undefined;
+  /** Changes that came before what they follow. */
+  #held: { readonly head: Held; readonly payload: Uint8Array }[] = [];
+  #heldBytes = 0;
+  #reload: Timer | undefined;
+  #reloads = 0;
+  #sweep: Timer | undefined;
+  #overSinceMs: number | undefined;
+  #isClosed = false;
+
+  constructor(deps: HlsFeedDeps, subject: string, group: string) {
+    this.#deps = deps;
+    this.#group = group;
+    this.usedMs = deps.clock.monotonicMs();
+    this.#allowance = new StoreAllowance(deps.clock);
+    this.#subscription = deps.bus.subscribe(subject, (data) => this.#receive(data));
+    this.#scheduleReload();
+  }
+
+  get window(): HlsWindow | undefined {
+    return this.#window;
+  }
+
+  /** The playlists of the window as it is now; undefined before there is a segment to list. */
+  get playlists(): RenderedPlaylists | undefined {
+    if (!this.#window || this.#window.segments.length === 0) return undefined;
+    this.#playlists ??= new RenderedPlaylists({ ...this.#window, isOver: this.isOver });
+    return this.#playlists;
+  }
+
+  /** Settles when `isMet`, which is asked after every change, or after `timeoutMs`. @returns whether it is */
+  until(isMet: () => boolean, timeoutMs: number): Promise<boolean> {
+    if (isMet()) return Promise.resolve(true);
+    if (this.#isClosed) return Promise.resolve(false);
+    this.#sweep ??= this.#deps.clock.every(sweepEveryMs, () => this.#expire());
+    return new Promise((resolve) => {
+      const waiter: Waiter = {
+        isMet,
+        deadlineMs: this.#deps.clock.monotonicMs() + timeoutMs,
+        settle: () => {
+          this.#waiters.delete(waiter);
+          resolve(isMet());
+        },
+      };
+      this.#waiters.add(waiter);
+    });
+  }
+
+  /** The mount has ended: no segment follows. */
+  end(): void {
+    if (this.#overSinceMs !== undefined) return;
+    this.#overSinceMs = this.#deps.clock.monotonicMs();
+    if (this.#window) this.#set(this.#window);
+  }
+
+  /** The mount is back. */
+  revive(): void {
+    this.#overSinceMs = undefined;
+    this.#playlists = undefined;
+  }
+
+  /** It has ended, and whoever was to hear of it has (RFC 8216bis §6.2.2). */
+  get isGone(): boolean {
+    if (this.#overSinceMs === undefined) return false;
+    const goneMs = (this.#window?.windowS ?? 0) * 1000;
+    return this.#deps.clock.monotonicMs() - this.#overSinceMs > goneMs;
+  }
+
+  get isOver(): boolean {
+    return this.#overSinceMs !== undefined;
+  }
+
+  /** What is at hand under a name. */
+  find(name: string): Uint8Array | undefined {
+    const data = this.#deps.cache.get(this.#key(name));
+    if (data) return data;
+    const parsed = parseResourceName(name);
+    if (parsed?.kind !== 'part') return undefined;
+    const parent = segmentName(parsed.epoch, parsed.msn, name.slice(name.lastIndexOf('.') + 1));
+    const parts = this.#divided.get(parent);
+    const whole = parts?.[parsed.part] && this.#deps.cache.get(this.#key(parent));
+    return whole && divide(whole, parts!, parsed.part);
+  }
+
+  /**
+   * What the store has under a name that may exist; several who ask at once read it once, and
+   * names that nobody was told of are looked up a few times a second at most.
+   */
+  async read(name: string): Promise<Uint8Array | undefined> {
+    const under = this.#reading.get(name);
+    if (under) return under;
+    if (!this.#allowance.allows(name, this.#isListed(name))) return undefined;
+    this.stats.storeReads += 1;
+    const reading = this.#deps.store
+      .getBlob(this.#group, name)
+      .catch(() => undefined)
+      .then((data) => {
+        this.#reading.delete(name);
+        if (data && !this.#isClosed) this.#deps.cache.put(this.#key(name), data);
+        else this.#allowance.missed(name);
+        return data;
+      });
+    this.#reading.set(name, reading);
+    return reading;
+  }
+
+  close(): void {
+    this.#isClosed = true;
+    this.#subscription.unsubscribe();
+    this.#reload?.cancel();
+    this.#sweep?.cancel();
+    for (const { settle } of [...this.#waiters]) settle();
+    this.#deps.cache.deleteGroup(this.#key(''));
+  }
+
+  #key(name: string): string {
+    return `${this.#group}/${name}`;
+  }
+
+  #isListed(name: string): boolean {
+    const window = this.#window;
+    const parsed = parseResourceName(name);
+    if (!window || !parsed) return false;
+    if (parsed.kind === 'init') {
+      return window.open?.init === name || window.segments.some(({ init }) => init === name);
+    }
+    const segment = window.segments[parsed.msn - window.firstMsn];
+    return segment !== undefined && segment.epoch === parsed.epoch && !segment.gap;
+  }
+
+  #receive(data: Uint8Array): void {
+    const message = decodeHlsMessage(data);
+    if (!message) {
+      this.stats.malformed += 1;
+      return;
+    }
+    const { head, payload } = message;
+    switch (head.type) {
+      case 'init':
+        // A copy: the message may be a view of more than itself.
+        return this.#deps.cache.put(this.#key(head.name), Uint8Array.from(payload));
+      case 'window':
+        return this.#adopt(head.window);
+      case 'change':
+        return this.#take(head, payload);
+    }
+  }
+
+  #adopt(window: HlsWindow): void {
+    const newer = newerWindow(this.#window, window);
+    if (newer === this.#window) {
+      if (newer !== window) this.stats.stale += 1;
+      return;
+    }
+    this.#set(window);
+    this.#applyHeld();
+  }
+
+  #take(head: Held, payload: Uint8Array): void {
+    const window = this.#window;
+    if (window && (head.epoch < window.epoch || (head.epoch === window.epoch && head.revision <= window.revision))) {
+      this.stats.stale += 1;
+      return;
+    }
+    if (window && head.epoch === window.epoch && head.revision === window.revision + 1) {
+      this.#apply(window, head, payload);
+      if (this.#held.length > 0) this.#applyHeld();
+      return;
+    }
+    if (this.#held.length >= maxHeld || this.#heldBytes + payload.byteLength > maxHeldBytes) this.#dropHeld();
+    this.#held.push({ head, payload });
+    this.#heldBytes += payload.byteLength;
+    this.#scheduleReload();
+  }
+
+  #apply(window: HlsWindow, { change }: Held, payload: Uint8Array): void {
+    const next = applyChange(window, change);
+    const { extension } = next;
+    if (change.type === 'part' && next.open) {
+      const name = partName(next.open.epoch, nextMsn(next), next.open.parts.length - 1, extension);
+      this.#deps.cache.put(this.#key(name), payload);
+    }
+    if (change.type === 'segment' && window.open) this.#join(window);
+    this.#set(next);
+  }
+
+  /** The parts of a complete segment become one piece. */
+  #join(window: HlsWindow): void {
+    const { epoch, parts } = window.open!;
+    const msn = nextMsn(window);
+    const names = parts.map((_, i) => partName(epoch, msn, i, window.extension));
+    const pieces = names.map((name) => this.#deps.cache.get(this.#key(name)));
+    if (pieces.some((piece) => piece === undefined)) return;
+    const name = segmentName(epoch, msn, window.extension);
+    this.#deps.cache.put(this.#key(name), Buffer.concat(pieces as Uint8Array[]));
+    for (const part of names) this.#deps.cache.delete(this.#key(part));
+    this.#divided.set(name, parts);
+    const [oldest] = this.#divided.keys();
+    if (this.#divided.size > maxDivided && oldest !== undefined) this.#divided.delete(oldest);
+  }
+
+  #set(window: HlsWindow): void {
+    this.#window = window;
+    this.#playlists = undefined;
+    for (const waiter of [...this.#waiters]) if (waiter.isMet()) waiter.settle();
+  }
+
+  #applyHeld(): void {
+    const held = this.#held.sort((a, b) => a.head.epoch - b.head.epoch || a.head.revision - b.head.revision);
+    this.#dropHeld();
+    for (const { head, payload } of held) {
+      const window = this.#window!;
+      if (head.epoch === window.epoch && head.revision === window.revision + 1) this.#apply(window, head, payload);
+      else if (head.epoch > window.epoch || (head.epoch === window.epoch && head.revision > window.revision)) {
+        this.#held.push({ head, payload });
+        this.#heldBytes += payload.byteLength;
+      }
+    }
+    if (this.#held.length > 0) return this.#scheduleReload();
+    this.#reload?.cancel();
+    this.#reload = undefined;
+    this.#reloads = 0;
+  }
+
+  #dropHeld(): void {
+    this.#held = [];
+    this.#heldBytes = 0;
+  }
+
+  /** The store is asked until it has what the changes at hand follow. */
+  #scheduleReload(): void {
+    if (this.#reload || this.#isClosed) return;
+    const afterMs = reloadAfterMs[this.#reloads] ?? reloadEveryMs;
+    this.#reloads += 1;
+    this.#reload = this.#deps.clock.after(afterMs, () => void this.#load());
+  }
+
+  async #load(): Promise<void> {
+    this.stats.reloads += 1;
+    const { store } = this.#deps;
+    const stored = await Promise.all([
+      store.getDocument('hls', this.#group),
+      store.getDocument('hls', openDocumentId(this.#group)),
+    ]).then(([window, open]) => joinStoredWindow(window, open), () => undefined);
+    this.#reload = undefined;
+    if (this.#isClosed) return;
+    if (stored) this.#adopt(stored);
+    if (this.#window ? this.#held.length > 0 : true) this.#scheduleReload();
+  }
+
+  #expire(): void {
+    const nowMs = this.#deps.clock.monotonicMs();
+    for (const waiter of [...this.#waiters]) if (nowMs >= waiter.deadlineMs) waiter.settle();
+    if (this.#waiters.size > 0) return;
+    this.#sweep?.cancel();
+    this.#sweep = undefined;
+  }
+}
+
+function divide(whole: Uint8Array, parts: readonly HlsPart[], index: number): Uint8Array {
+  let from = 0;
+  for (let i = 0; i < index; i += 1) from += parts[i]!.bytes;
+  return whole.subarray(from, from + parts[index]!.bytes);
+}
