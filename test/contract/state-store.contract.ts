@@ -21,6 +21,7 @@ export type StateStoreUnderTest = {
 /** Long enough that a slow machine does not end it by accident, short enough to wait for. */
 const shortTtlMs = 300;
 const longTtlMs = 60_000;
+const blobLimitBytes = 4 * 1024 * 1024;
 
 export function stateStoreContract(name: string, createStore: () => Promise<StateStoreUnderTest>): void {
   const contract = (title: string, run: (under: StateStoreUnderTest) => Promise<void>): void => {
@@ -266,6 +267,129 @@ export function stateStoreContract(name: string, createStore: () => Promise<Stat
     assert.equal(await store.raisePeak(id, 0), 0);
   });
 
+  contract('the bytes of a blob come back as they were written', async ({ store }) => {
+    const group = fresh();
+    const blobs = {
+      none: new Uint8Array(0),
+      'every value': Uint8Array.from({ length: 256 }, (_, i) => i),
+      'no UTF-8': Uint8Array.of(0xff, 0xfe, 0x0d, 0x0a, 0x00, 0xc3, 0x28),
+      'a view of a larger buffer': randomBytes(5000).subarray(17, 4000),
+      'of a pool': Buffer.from('\u0000\r\nünï'),
+      '1 MiB': randomBytes(1024 * 1024),
+    };
+    for (const [name, data] of Object.entries(blobs))
+      await store.putBlob(group, name, data, { ttlMs: longTtlMs });
+    for (const [name, data] of Object.entries(blobs))
+      assertBytes(await store.getBlob(group, name), data, name);
+    const all = await Promise.all(Object.keys(blobs).map((name) => store.getBlob(group, name)));
+    Object.values(blobs).forEach((data, place) => {
+      assertBytes(all[place], data, 'read at once with others');
+    });
+  });
+
+  contract('writer and readers keep the bytes that they have', async ({ store }) => {
+    const group = fresh();
+    const written = new Uint8Array(randomBytes(70_000));
+    const expected = Uint8Array.from(written);
+    await store.putBlob(group, 'a', written, { ttlMs: longTtlMs });
+    assertBytes(written, expected);
+    const first = await store.getBlob(group, 'a');
+    assertBytes(await store.getBlob(group, 'a'), expected);
+    await store.putBlob(group, 'a', Uint8Array.of(1), { ttlMs: longTtlMs });
+    assertBytes(first, expected);
+    // What one store gives may be written to it again, under another name too.
+    await store.putBlob(group, 'b', first!, { ttlMs: longTtlMs });
+    assertBytes(await store.getBlob(group, 'b'), expected);
+    assertBytes(first, expected);
+  });
+
+  contract('a blob that was never written is not there', async ({ store }) => {
+    const group = fresh();
+    assert.equal(await store.getBlob(group, 'a'), undefined);
+    await store.putBlob(group, 'a', Uint8Array.of(1), { ttlMs: longTtlMs });
+    assert.equal(await store.getBlob(group, 'b'), undefined);
+    assert.equal(await store.getBlob(fresh(), 'a'), undefined);
+  });
+
+  contract(
+    'a blob written again is replaced whole, its time to live included',
+    async ({ store, passTime }) => {
+      const group = fresh();
+      await store.putBlob(group, 'a', randomBytes(1000), { ttlMs: shortTtlMs });
+      await store.putBlob(group, 'a', Uint8Array.of(1, 2), { ttlMs: longTtlMs });
+      await passTime(shortTtlMs + 20);
+      assertBytes(await store.getBlob(group, 'a'), Uint8Array.of(1, 2));
+      await store.putBlob(group, 'a', new Uint8Array(0), { ttlMs: shortTtlMs });
+      assertBytes(await store.getBlob(group, 'a'), new Uint8Array(0));
+      await passTime(shortTtlMs + 20);
+      assert.equal(await store.getBlob(group, 'a'), undefined);
+    },
+  );
+
+  contract('a blob vanishes when its time to live ends, the others stay', async ({ store, passTime }) => {
+    const group = fresh();
+    await store.putBlob(group, 'brief', Uint8Array.of(1), { ttlMs: shortTtlMs });
+    await store.putBlob(group, 'lasting', Uint8Array.of(2), { ttlMs: longTtlMs });
+    assertBytes(await store.getBlob(group, 'brief'), Uint8Array.of(1));
+    await passTime(shortTtlMs + 20);
+    assert.equal(await store.getBlob(group, 'brief'), undefined);
+    assertBytes(await store.getBlob(group, 'lasting'), Uint8Array.of(2));
+  });
+
+  contract('any group and name are just that, and two pairs are never one', async ({ store }) => {
+    const root = fresh();
+    const pairs = [
+      ['a', 'b:c'],
+      ['a:b', 'c'],
+      ['a:b:c', ''],
+      ['', 'a:b:c'],
+      ['1:a', 'b'],
+      ['1', ':ab'],
+      ['{a}', 'b'],
+      ['a', '{b}'],
+      ['}a{', 'b'],
+      ['a b', 'c'],
+      ['a', 'b c'],
+      ['a', 'b*?[c]\r\n'],
+      ['ä/live.mp3', 'ü'],
+      ['a%3ab', 'c'],
+      ['\ud83d', '\ude00'],
+      ['\ud83d\ude00', ''],
+      ['__proto__', 'constructor'],
+    ] as const;
+    const bytes = (place: number): Uint8Array => Uint8Array.of(place, 0, place);
+    const puts = pairs.map(([group, name], place) =>
+      store.putBlob(root + group, name, bytes(place), { ttlMs: longTtlMs }),
+    );
+    await Promise.all(puts);
+    for (const [place, [group, name]] of pairs.entries()) {
+      assertBytes(await store.getBlob(root + group, name), bytes(place), JSON.stringify([group, name]));
+    }
+  });
+
+  contract('blobs and documents of one name are apart from each other', async ({ store }) => {
+    const id = fresh();
+    await store.putBlob('hls', id, Uint8Array.of(1), { ttlMs: longTtlMs });
+    assert.equal(await store.getDocument('hls', id), undefined);
+    await store.putDocument('hls', id, { window: [1] }, { ttlMs: longTtlMs });
+    assertBytes(await store.getBlob('hls', id), Uint8Array.of(1));
+    assert.equal(await store.removeDocument('hls', id), true);
+    assertBytes(await store.getBlob('hls', id), Uint8Array.of(1));
+  });
+
+  contract('a blob has 4 MiB at most', async ({ store }) => {
+    const group = fresh();
+    const invalid = isCode('LS_PARAMETER_INVALID');
+    const ttl = { ttlMs: longTtlMs };
+    const largest = randomBytes(blobLimitBytes);
+    await store.putBlob(group, 'largest', largest, ttl);
+    assertBytes(await store.getBlob(group, 'largest'), largest);
+    await assert.rejects(store.putBlob(group, 'larger', new Uint8Array(blobLimitBytes + 1), ttl), invalid);
+    assert.equal(await store.getBlob(group, 'larger'), undefined);
+    await assert.rejects(store.putBlob(group, 'text', 'text' as unknown as Uint8Array, ttl), invalid);
+    assert.equal(await store.getBlob(group, 'text'), undefined);
+  });
+
   contract('what makes no sense rejects and changes nothing', async ({ store }) => {
     const id = fresh();
     const invalid = isCode('LS_PARAMETER_INVALID');
@@ -273,6 +397,7 @@ export function stateStoreContract(name: string, createStore: () => Promise<Stat
       await assert.rejects(store.acquireLease(id, 'a', ttlMs), invalid);
       await assert.rejects(store.renewLease(id, 'a', 1, ttlMs), invalid);
       await assert.rejects(store.putDocument('setting', id, 1, { ttlMs }), invalid);
+      await assert.rejects(store.putBlob(id, 'a', Uint8Array.of(1), { ttlMs }), invalid);
     }
     const circular: Record<string, unknown> = {};
     circular['self'] = circular;
@@ -283,10 +408,12 @@ export function stateStoreContract(name: string, createStore: () => Promise<Stat
     assert.equal(await store.readLease(id), undefined);
     assert.equal(await store.getDocument('setting', id), undefined);
     assert.equal(await store.getDocument('peak', id), undefined);
+    assert.equal(await store.getBlob(id, 'a'), undefined);
   });
 
   contract('a closed store rejects every call and closes only once', async ({ store }) => {
     const id = fresh();
+    await store.putBlob(id, 'a', Uint8Array.of(1), { ttlMs: longTtlMs });
     assert.equal(store.connected, true);
     await Promise.all([store.close(), store.close()]);
     assert.equal(store.connected, false);
@@ -300,6 +427,8 @@ export function stateStoreContract(name: string, createStore: () => Promise<Stat
     await assert.rejects(store.listDocuments('setting'), closed);
     await assert.rejects(store.removeDocument('setting', id), closed);
     await assert.rejects(store.raisePeak(id, 1), closed);
+    await assert.rejects(store.putBlob(id, 'a', Uint8Array.of(1), { ttlMs: longTtlMs }), closed);
+    await assert.rejects(store.getBlob(id, 'a'), closed);
   });
 }
 
@@ -317,6 +446,13 @@ function assertRemaining(remainingMs: number | undefined): void {
     remainingMs !== undefined && remainingMs > 0 && remainingMs <= longTtlMs,
     `${remainingMs} ms remain`,
   );
+}
+
+/** Without a diff of megabytes. */
+function assertBytes(actual: Uint8Array | undefined, expected: Uint8Array, what = 'the blob'): void {
+  assert.ok(actual instanceof Uint8Array, `${what}: there are no bytes`);
+  assert.equal(actual.byteLength, expected.byteLength, `${what}: length`);
+  assert.ok(Buffer.compare(actual, expected) === 0, `${what}: other bytes`);
 }
 
 function isCode(code: ErrorCode): (error: unknown) => boolean {

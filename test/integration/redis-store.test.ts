@@ -421,6 +421,8 @@ test('with TLS and a user who may do nothing else, everything works', { skip: sk
   assert.equal(await store.getDocument('mount', 'for ever'), 1);
   assert.equal(await store.removeDocument('mount', 'for ever'), true);
   assert.equal(await store.releaseLease('mount', 'a', epoch), true);
+  await store.putBlob('mount', '1', Uint8Array.of(0xff), { ttlMs });
+  assert.deepEqual(await store.getBlob('mount', '1'), Uint8Array.of(0xff));
   assert.equal(await server.ask('acl', 'log'), '', 'something was refused');
 
   const stranger = await open(t, url, { tls, keyPrefix: 'other:' });

@@ -66,3 +66,45 @@ test('a sweep looks at a bounded number of entries and the next one goes on', ()
   map.sweep(1000);
   assert.equal(map.size, 50);
 });
+
+test('every value that leaves is told of once, however it leaves', () => {
+  const clock = new ManualClock();
+  const gone: string[] = [];
+  const map = new ExpiringMap<string>(clock, (value, key) => gone.push(`${key}=${value}`));
+  const gives = (expected: string[]): void => assert.deepEqual(gone.splice(0), expected);
+  map.set('a', '1');
+  map.set('b', '1', 10);
+  map.set('a', '2');
+  gives(['a=1']);
+  map.delete('a');
+  map.delete('a');
+  gives(['a=2']);
+  clock.advance(10);
+  map.get('b');
+  map.get('b');
+  gives(['b=1']);
+  map.set('c', '1', 10);
+  clock.advance(10);
+  assert.equal(map.delete('c'), false);
+  gives(['c=1']);
+  map.set('d', '1', 10);
+  map.set('e', '1', 20);
+  clock.advance(10);
+  assert.equal([...map.live()].length, 1);
+  gives(['d=1']);
+  clock.advance(10);
+  map.sweep(10);
+  gives(['e=1']);
+});
+
+test('the oldest is the one whose key came first', () => {
+  const map = new ExpiringMap<number>(new ManualClock());
+  map.set('a', 1);
+  map.set('b', 1);
+  map.set('a', 2);
+  assert.equal(map.deleteOldest(), true);
+  assert.equal(map.get('a'), undefined);
+  assert.equal(map.get('b')?.value, 1);
+  assert.equal(map.deleteOldest(), true);
+  assert.equal(map.deleteOldest(), false);
+});

@@ -18,10 +18,16 @@ import type {
   LeaseView,
   StateStore,
 } from '@legacystream/core/ports/state-store.ts';
+import { assertBlob } from './blob-limit.ts';
 import { ExpiringMap } from './expiring-map.ts';
+import { MemoryBlobs } from './memory-blobs.ts';
 import { StateFile, type StoredDocument } from './state-file.ts';
 
-export type MemoryStateStoreOptions = { readonly clock: Clock };
+export type MemoryStateStoreOptions = {
+  readonly clock: Clock;
+  /** What all blobs together may take; 256 MiB by default. */
+  readonly maxBlobBytes?: number;
+};
 
 export type PersistentStateStoreOptions = MemoryStateStoreOptions & {
   readonly path: string;
@@ -32,6 +38,7 @@ type Lease = { readonly holder: string; readonly epoch: number };
 type StoredValue = { readonly json: string; readonly epoch: number | undefined };
 
 const persistentKinds: readonly DocumentKind[] = ['peak', 'ban', 'setting'];
+const defaultMaxBlobBytes = 256 * 1024 * 1024;
 const sweepPeriodMs = 10_000;
 const sweepEntries = 1000;
 
@@ -40,6 +47,7 @@ export class MemoryStateStore implements StateStore {
   readonly #file: StateFile | undefined;
   readonly #leases: ExpiringMap<Lease>;
   readonly #documents = new Map<DocumentKind, ExpiringMap<StoredValue>>();
+  readonly #blobs: MemoryBlobs;
   readonly #sweeper: Timer;
   #latestEpoch = 0;
   #closed = false;
@@ -48,6 +56,7 @@ export class MemoryStateStore implements StateStore {
     this.#clock = options.clock;
     this.#file = file;
     this.#leases = new ExpiringMap(options.clock);
+    this.#blobs = new MemoryBlobs(options.clock, options.maxBlobBytes ?? defaultMaxBlobBytes);
     this.#sweeper = options.clock.every(sweepPeriodMs, () => this.#sweep());
   }
 
@@ -155,10 +164,28 @@ export class MemoryStateStore implements StateStore {
     return value;
   }
 
+  async putBlob(
+    group: string,
+    name: string,
+    data: Uint8Array,
+    options: { readonly ttlMs: number },
+  ): Promise<void> {
+    this.#assertOpen();
+    assertTtl(options.ttlMs);
+    assertBlob(data);
+    this.#blobs.put(group, name, data, options.ttlMs);
+  }
+
+  async getBlob(group: string, name: string): Promise<Uint8Array | undefined> {
+    this.#assertOpen();
+    return this.#blobs.get(group, name);
+  }
+
   async close(): Promise<void> {
     if (this.#closed) return;
     this.#closed = true;
     this.#sweeper.cancel();
+    this.#blobs.clear();
     await this.#file?.close();
   }
 
@@ -209,6 +236,7 @@ export class MemoryStateStore implements StateStore {
   #sweep(): void {
     this.#leases.sweep(sweepEntries);
     for (const documents of this.#documents.values()) documents.sweep(sweepEntries);
+    this.#blobs.sweep(sweepEntries);
   }
 
   #assertOpen(): void {

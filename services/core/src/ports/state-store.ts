@@ -1,6 +1,7 @@
 /**
- * Port: what pods remember together (design §7): who owns a mount, and small
- * documents that a newcomer reads to catch up.
+ * Port: what pods remember together (design §7): who owns a mount, small
+ * documents that a newcomer reads to catch up, and bytes that are made once and served
+ * everywhere, such as HLS segments.
  *
  * Semantics every adapter keeps, proved by test/contract/state-store.contract.ts:
  *  - A lease has one holder at a time. Each grant gives an epoch larger than every earlier
@@ -11,11 +12,16 @@
  *    removed with an `epoch` is left alone when the stored one carries a larger epoch. It
  *    vanishes when its time to live ends.
  *  - A peak is the document of kind `peak` whose value is the number.
- *  - Values are JSON; what is read is a copy.
+ *  - The value of a document is JSON; what is read is a copy.
+ *  - A blob is bytes, at most 4 MiB, under a name in a group. It is written once and does not
+ *    change; should the name be written again, bytes and time to live are replaced whole. It
+ *    vanishes when its time to live ends, and may vanish before when there is no room for it.
+ *    Nothing is copied for the caller's sake: what was written, and what is read, may be
+ *    shared with others, and nobody changes it.
  *  - Every call settles; when the store cannot be reached it rejects soon with
  *    LS_STORE_UNAVAILABLE, after `close` with LS_CLOSED, and callers go on with what they
- *    have. A time to live that is not above 0, a peak that is not finite or a value that is
- *    not JSON rejects with LS_PARAMETER_INVALID.
+ *    have. A time to live that is not above 0, a peak that is not finite, a value that is
+ *    not JSON or a blob that is too large rejects with LS_PARAMETER_INVALID.
  */
 export type LeaseGrant = { readonly granted: true; readonly epoch: number };
 export type LeaseRefusal = {
@@ -28,7 +34,7 @@ export type LeaseRefusal = {
 export type LeaseView = { readonly holder: string; readonly epoch: number; readonly remainingMs: number };
 
 /** The kinds of documents; the kind is part of the key. */
-export type DocumentKind = 'mount' | 'pod' | 'peak' | 'ban' | 'setting';
+export type DocumentKind = 'mount' | 'pod' | 'peak' | 'ban' | 'setting' | 'hls';
 
 export type Json = null | boolean | number | string | readonly Json[] | { readonly [key: string]: Json };
 
@@ -63,6 +69,10 @@ export interface StateStore {
   removeDocument(kind: DocumentKind, id: string, options?: { readonly epoch?: number }): Promise<boolean>;
   /** Keeps the larger of the stored number and `value`, and gives it back. */
   raisePeak(id: string, value: number): Promise<number>;
+
+  /** Bytes that never change under their name (segments): kept in a group, e.g. one rendition of a mount. */
+  putBlob(group: string, name: string, data: Uint8Array, options: { readonly ttlMs: number }): Promise<void>;
+  getBlob(group: string, name: string): Promise<Uint8Array | undefined>;
 
   close(): Promise<void>;
 }

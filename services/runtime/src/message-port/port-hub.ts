@@ -86,7 +86,7 @@ class HubClient {
         const { id, method, args } = message;
         this.#call(method, args)
           .then((value): Outcome => ({ ok: true, value }), failureOf)
-          .then((outcome) => this.#post({ type: 'result', id, outcome }));
+          .then((outcome) => this.#post({ type: 'result', id, outcome }, givenIn(outcome)));
         return;
       }
       default:
@@ -123,6 +123,11 @@ class HubClient {
         const [subject, bounds] = args as [string, HistoryBounds];
         return (await this.#bus.history(subject, bounds)).map(ownCopy);
       }
+      case 'store.getBlob': {
+        const [group, name] = args as [string, string];
+        const blob = await this.#store.getBlob(group, name);
+        return blob && ownCopy(blob);
+      }
       default: {
         const name = method.slice('store.'.length) as Exclude<keyof StateStore, 'connected' | 'close'>;
         const operation = this.#store[name] as (...args: readonly unknown[]) => Promise<unknown>;
@@ -139,7 +144,13 @@ class HubClient {
     this.#post({ type: 'reach', ...reach });
   }
 
-  #post(message: FromHub): void {
-    if (!this.#closed) this.#port.postMessage(message);
+  #post(message: FromHub, given: readonly ArrayBuffer[] = []): void {
+    if (!this.#closed) this.#port.postMessage(message, given);
   }
+}
+
+/** Bytes that answer a call are a copy made for the thread, see `#call`: it may have them. */
+function givenIn(outcome: Outcome): readonly ArrayBuffer[] {
+  if (!outcome.ok || !(outcome.value instanceof Uint8Array)) return [];
+  return [outcome.value.buffer as ArrayBuffer];
 }

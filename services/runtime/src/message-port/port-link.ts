@@ -1,5 +1,5 @@
 /** A thread's line to the hub: numbers its calls and hands on what comes back. */
-import type { MessagePort } from 'node:worker_threads';
+import type { MessagePort, Transferable } from 'node:worker_threads';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
 import { errorOf, type FromHub, type Outcome, type RemoteMethod, type ToHub } from './port-messages.ts';
 
@@ -45,8 +45,16 @@ export class PortLink {
     };
   }
 
-  /** @throws what the hub's side threw, or LegacyStreamError LS_CLOSED, LS_BUS_TIMEOUT */
-  call(method: RemoteMethod, args: readonly unknown[], timeoutMs = callTimeoutMs): Promise<unknown> {
+  /**
+   * @param given what of the arguments the hub gets instead of a copy; gone here afterwards
+   * @throws what the hub's side threw, or LegacyStreamError LS_CLOSED, LS_BUS_TIMEOUT
+   */
+  call(
+    method: RemoteMethod,
+    args: readonly unknown[],
+    timeoutMs = callTimeoutMs,
+    given: readonly Transferable[] = [],
+  ): Promise<unknown> {
     if (this.#closed) return Promise.reject(new LegacyStreamError('LS_CLOSED', 'the main thread has gone'));
     const id = ++this.#ids;
     return new Promise((resolve, reject) => {
@@ -65,7 +73,7 @@ export class PortLink {
       timer.unref();
       this.#calls.set(id, settle);
       try {
-        this.post({ type: 'call', id, method, args });
+        this.post({ type: 'call', id, method, args }, given);
       } catch {
         settle({ ok: false, code: 'LS_PARAMETER_INVALID', message: 'a value cannot leave its thread' });
       }
@@ -73,9 +81,9 @@ export class PortLink {
   }
 
   /** @returns false when there is nobody to post to any more */
-  post(message: ToHub): boolean {
+  post(message: ToHub, given: readonly Transferable[] = []): boolean {
     if (this.#closed) return false;
-    this.#port.postMessage(message);
+    this.#port.postMessage(message, given);
     return true;
   }
 

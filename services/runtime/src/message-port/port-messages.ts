@@ -1,7 +1,8 @@
 /**
  * What passes between an edge thread and the thread that has the bus and the store.
  * Plain objects for structured cloning; bytes are always copies with a buffer of their own,
- * since cloning a view would clone the whole buffer behind it.
+ * since cloning a view would clone the whole buffer behind it. Of a blob, and of bytes that
+ * answer a call, that copy is handed over instead of being copied once more.
  */
 import { type ErrorCode, errorCodes, LegacyStreamError } from '@legacystream/core/errors.ts';
 
@@ -50,6 +51,8 @@ export const remoteMethods = [
   'store.listDocuments',
   'store.removeDocument',
   'store.raisePeak',
+  'store.putBlob',
+  'store.getBlob',
 ] as const;
 export type RemoteMethod = (typeof remoteMethods)[number];
 

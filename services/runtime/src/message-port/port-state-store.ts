@@ -9,8 +9,9 @@ import type {
   LeaseView,
   StateStore,
 } from '@legacystream/core/ports/state-store.ts';
+import { assertBlob } from '../blob-limit.ts';
 import type { PortLink } from './port-link.ts';
-import type { RemoteMethod } from './port-messages.ts';
+import { ownCopy, type RemoteMethod } from './port-messages.ts';
 
 export class PortStateStore implements StateStore {
   readonly #link: PortLink;
@@ -76,13 +77,33 @@ export class PortStateStore implements StateStore {
     return (await this.#call('store.raisePeak', [id, value])) as number;
   }
 
+  async putBlob(
+    group: string,
+    name: string,
+    data: Uint8Array,
+    options: { readonly ttlMs: number },
+  ): Promise<void> {
+    this.#assertOpen();
+    assertBlob(data);
+    const copy = ownCopy(data);
+    await this.#link.call('store.putBlob', [group, name, copy, options], undefined, [copy.buffer]);
+  }
+
+  async getBlob(group: string, name: string): Promise<Uint8Array | undefined> {
+    return (await this.#call('store.getBlob', [group, name])) as Uint8Array | undefined;
+  }
+
   /** The store belongs to the main thread; the line to it is closed with the bus. */
   async close(): Promise<void> {
     this.#closed = true;
   }
 
-  #call(method: RemoteMethod, args: readonly unknown[]): Promise<unknown> {
-    if (this.#closed) return Promise.reject(new LegacyStreamError('LS_CLOSED', 'the store is closed'));
+  async #call(method: RemoteMethod, args: readonly unknown[]): Promise<unknown> {
+    this.#assertOpen();
     return this.#link.call(method, args);
+  }
+
+  #assertOpen(): void {
+    if (this.#closed) throw new LegacyStreamError('LS_CLOSED', 'the store is closed');
   }
 }

@@ -20,11 +20,22 @@ export type StoreTls = {
 /** The Sentinels may ask for a user and password of their own. */
 export type SentinelUser = { readonly username?: string; readonly password?: string };
 
+/** How long a connection waits for what. */
+export type Patience = {
+  /** For the answer to one command. */
+  readonly commandMs: number;
+  /** A connection that owes an answer, and gives no byte for so long, is given up; its successor may lead elsewhere. */
+  readonly socketMs: number;
+  /** For a call, whatever it asks. */
+  readonly callMs: number;
+};
+
 export type ClientOptions = {
   readonly address: StoreAddress;
   readonly tls: StoreTls | undefined;
   readonly sentinelUser: SentinelUser | undefined;
   readonly scripts: readonly RedisScript[];
+  readonly patience?: Patience;
 };
 
 export type RedisClient = Redis | Cluster;
@@ -32,9 +43,9 @@ export type RedisClient = Redis | Cluster;
 /** Without what belongs to the client's generic parameter. */
 type NodeOptions = Omit<RedisOptions, 'replyMapping'>;
 
-const commandTimeoutMs = 800;
-/** A connection that owes an answer for so long is given up; its successor may lead elsewhere. */
-const socketTimeoutMs = 1500;
+export const defaultPatience: Patience = { commandMs: 800, socketMs: 1500, callMs: 1000 };
+/** For what Sentinels and nodes of a cluster say of the others. */
+const lookupTimeoutMs = 800;
 const connectTimeoutMs = 2000;
 /** How long a frozen peer may take to close its side. */
 const disconnectTimeoutMs = 300;
@@ -66,7 +77,7 @@ export function createRedisClient(options: ClientOptions): RedisClient {
     sentinels: [...address.nodes],
     name: address.primaryName,
     failoverDetector: true,
-    sentinelCommandTimeout: commandTimeoutMs,
+    sentinelCommandTimeout: lookupTimeoutMs,
     sentinelRetryStrategy: retryDelayMs,
     ...(options.sentinelUser?.username !== undefined && { sentinelUsername: options.sentinelUser.username }),
     ...(options.sentinelUser?.password !== undefined && { sentinelPassword: options.sentinelUser.password }),
@@ -84,20 +95,20 @@ function createCluster(options: ClientOptions, scripts: NonNullable<ClusterOptio
     scripts,
     enableOfflineQueue: false,
     maxRedirections,
-    slotsRefreshTimeout: commandTimeoutMs,
+    slotsRefreshTimeout: lookupTimeoutMs,
     clusterRetryStrategy: retryDelayMs,
     // Names are looked up when a node is connected to, and certificates are checked against them.
     dnsLookup: (host, done) => done(null, host),
   });
 }
 
-function connectionOptions({ address, tls }: ClientOptions): NodeOptions {
+function connectionOptions({ address, tls, patience = defaultPatience }: ClientOptions): NodeOptions {
   return {
     connectionName: 'legacystream',
     // Otherwise a user with few rights would need one more, which Redis before 7.2 cannot even name.
     disableClientInfo: true,
-    commandTimeout: commandTimeoutMs,
-    socketTimeout: socketTimeoutMs,
+    commandTimeout: patience.commandMs,
+    socketTimeout: patience.socketMs,
     connectTimeout: connectTimeoutMs,
     disconnectTimeout: disconnectTimeoutMs,
     maxRetriesPerRequest: 0,

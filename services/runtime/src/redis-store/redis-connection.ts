@@ -8,7 +8,13 @@
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
 import { Cluster, type Redis } from 'ioredis';
-import { type ClientOptions, createRedisClient, type RedisClient, retryDelayMs } from './redis-client.ts';
+import {
+  type ClientOptions,
+  createRedisClient,
+  defaultPatience,
+  type RedisClient,
+  retryDelayMs,
+} from './redis-client.ts';
 import type { RedisScript } from './redis-script.ts';
 import { describeTrouble, isConsequence, isReply, isTimeout, unavailable } from './store-error.ts';
 
@@ -19,7 +25,7 @@ export type StoreStats = {
   readonly failures: number;
   readonly timeouts: number;
   readonly reconnects: number;
-  /** Documents that were left out because they are none. */
+  /** Documents and blobs that were left out because they are none. */
   readonly malformed: number;
   /** Leases that were granted but that no replica confirmed in time, though there is one. */
   readonly unreplicated: number;
@@ -31,19 +37,20 @@ export type ConnectionOptions = ClientOptions & {
   readonly clock: Clock;
   /** Told of `connected` at the beginning and of its every change. */
   readonly onStatus: ((status: StoreStatus) => void) | undefined;
+  /** Calls that wait for an answer at the same time; more would wait in vain. */
+  readonly maxPendingCalls?: number;
 };
 
 type Mutable<T> = { -readonly [key in keyof T]: T[key] };
 type ScriptClient = { [name: string]: (...args: (string | number)[]) => Promise<unknown> };
 
-const callTimeoutMs = 1000;
+const settleTimeoutMs = 1000;
 const probePeriodMs = 2000;
 const replicaWaitMs = 100;
 /** Beyond the wait itself, for asking whether there is a replica. */
 const replicaTimeoutMs = 300;
 const closeTimeoutMs = 1000;
-/** Calls that wait for an answer at the same time; more would wait in vain. */
-const maxPendingCalls = 2000;
+const defaultMaxPendingCalls = 2000;
 
 export class RedisConnection {
   readonly stats: Mutable<StoreStats> = {
@@ -56,6 +63,8 @@ export class RedisConnection {
   };
   readonly #client: RedisClient;
   readonly #clock: Clock;
+  readonly #callTimeoutMs: number;
+  readonly #maxPendingCalls: number;
   readonly #onStatus: ((status: StoreStatus) => void) | undefined;
   readonly #probe: Timer;
   #revival: Timer | undefined;
@@ -70,6 +79,8 @@ export class RedisConnection {
 
   constructor(options: ConnectionOptions, client = createRedisClient(options)) {
     this.#clock = options.clock;
+    this.#callTimeoutMs = (options.patience ?? defaultPatience).callMs;
+    this.#maxPendingCalls = options.maxPendingCalls ?? defaultMaxPendingCalls;
     this.#onStatus = options.onStatus;
     this.#client = client;
     this.#probe = this.#clock.every(probePeriodMs, () => this.#ask());
@@ -80,7 +91,7 @@ export class RedisConnection {
     return this.#closing === undefined && this.#client.status === 'ready' && this.#answers;
   }
 
-  /** Resolves when there is a connection, or when the deadline of a call has passed. */
+  /** Resolves when there is a connection, or after a second. */
   async settle(): Promise<void> {
     if (this.connected) return;
     let onReady = (): void => {};
@@ -88,7 +99,7 @@ export class RedisConnection {
       onReady = resolve;
       this.#client.once('ready', onReady);
     });
-    await this.#within(callTimeoutMs, ready).catch(() => {});
+    await this.#within(settleTimeoutMs, ready).catch(() => {});
     this.#client.off('ready', onReady);
     this.#report();
   }
@@ -98,10 +109,11 @@ export class RedisConnection {
     this.assertOpen();
     try {
       if (this.#client.status !== 'ready') throw unavailable(undefined, this.#trouble);
-      if (this.#pendingCalls >= maxPendingCalls) throw unavailable(undefined, 'too many calls wait for it');
+      if (this.#pendingCalls >= this.#maxPendingCalls)
+        throw unavailable(undefined, 'too many calls wait for it');
       this.#pendingCalls++;
       try {
-        const answer = await this.#within(callTimeoutMs, ask());
+        const answer = await this.#within(this.#callTimeoutMs, ask());
         this.#noteAnswer(true);
         return answer;
       } finally {
@@ -122,6 +134,20 @@ export class RedisConnection {
   async texts(keys: readonly string[]): Promise<(string | undefined)[]> {
     this.stats.commands++;
     return (await this.#client.mget([...keys])).map((text) => text ?? undefined);
+  }
+
+  /** Undefined for a key that is not there or holds something else. The bytes may be part of a larger buffer. */
+  async bytes(key: string): Promise<Uint8Array | undefined> {
+    this.stats.commands++;
+    const [bytes] = await this.#client.mgetBuffer([key]);
+    return bytes ?? undefined;
+  }
+
+  async setBytes(key: string, data: Uint8Array, ttlMs: string): Promise<void> {
+    this.stats.commands++;
+    // The client knows bytes only as a Buffer; this is one on the same memory.
+    const bytes = Buffer.from(data.buffer, data.byteOffset, data.byteLength);
+    await this.#client.set(key, bytes, 'PX', ttlMs);
   }
 
   /** Waits a moment for a replica to have what was written; never rejects. */

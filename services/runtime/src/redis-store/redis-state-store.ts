@@ -5,7 +5,8 @@
  * Every change is one script, so that it happens whole or not at all. A grant waits a moment
  * for a replica, which narrows what a failover can lose; what it loses nevertheless, the
  * epochs survive, because they follow the wall clock. While Redis is away calls reject with
- * LS_STORE_UNAVAILABLE at once, and within about a second when it is there but silent.
+ * LS_STORE_UNAVAILABLE at once, and within about a second when it is there but silent, those
+ * for blobs within two and a half.
  */
 import type { Clock } from '@legacystream/core/clock.ts';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
@@ -18,9 +19,11 @@ import type {
   LeaseView,
   StateStore,
 } from '@legacystream/core/ports/state-store.ts';
+import { assertBlob } from '../blob-limit.ts';
 import * as documents from './document-scripts.ts';
 import { encodeDocument, encodeEpoch, parseDocument } from './document-text.ts';
 import * as leases from './lease-scripts.ts';
+import { RedisBlobs } from './redis-blobs.ts';
 import type { SentinelUser, StoreTls } from './redis-client.ts';
 import { RedisConnection, type StoreStats, type StoreStatus } from './redis-connection.ts';
 import type { RedisScript } from './redis-script.ts';
@@ -51,6 +54,7 @@ const maxRepaired = 100;
 
 export class RedisStateStore implements StateStore {
   readonly #connection: RedisConnection;
+  readonly #blobs: RedisBlobs;
   readonly #clock: Clock;
   readonly #keys: StoreKeys;
   /** Epochs of this process go on from here even if Redis and the wall clock both step back. */
@@ -66,14 +70,16 @@ export class RedisStateStore implements StateStore {
     }
     this.#clock = options.clock;
     this.#keys = new StoreKeys(options.keyPrefix ?? 'ls:');
-    this.#connection = new RedisConnection({
+    const connection = {
       address: { ...address, password: options.password ?? address.password },
       tls: options.tls,
       sentinelUser: options.sentinelUser,
       scripts: [...leases.leaseScripts, ...documents.documentScripts],
       clock: options.clock,
       onStatus: options.onStatus,
-    });
+    };
+    this.#connection = new RedisConnection(connection);
+    this.#blobs = new RedisBlobs(connection);
   }
 
   /**
@@ -91,7 +97,17 @@ export class RedisStateStore implements StateStore {
   }
 
   get stats(): StoreStats {
-    return this.#connection.stats;
+    const { stats } = this.#connection;
+    const blobs = this.#blobs.stats;
+    if (!blobs) return stats;
+    return {
+      commands: stats.commands + blobs.commands,
+      failures: stats.failures + blobs.failures,
+      timeouts: stats.timeouts + blobs.timeouts,
+      reconnects: stats.reconnects + blobs.reconnects,
+      malformed: stats.malformed + blobs.malformed,
+      unreplicated: stats.unreplicated,
+    };
   }
 
   async acquireLease(
@@ -201,8 +217,24 @@ export class RedisStateStore implements StateStore {
     return Number(await this.#run(documents.raisePeak, keys, args));
   }
 
-  close(): Promise<void> {
-    return this.#connection.close();
+  async putBlob(
+    group: string,
+    name: string,
+    data: Uint8Array,
+    options: { readonly ttlMs: number },
+  ): Promise<void> {
+    const ttl = this.#ttl(options.ttlMs);
+    assertBlob(data);
+    await this.#blobs.put(this.#keys.blob(group, name), data, ttl);
+  }
+
+  async getBlob(group: string, name: string): Promise<Uint8Array | undefined> {
+    this.#connection.assertOpen();
+    return this.#blobs.get(this.#keys.blob(group, name));
+  }
+
+  async close(): Promise<void> {
+    await Promise.all([this.#connection.close(), this.#blobs.close()]);
   }
 
   #run(script: RedisScript, keys: readonly string[], args: readonly string[]): Promise<unknown> {

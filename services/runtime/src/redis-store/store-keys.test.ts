@@ -70,6 +70,26 @@ test('the keys of one operation share the hash tag, and a name cannot leave it',
   );
 });
 
+test('the blobs of a group share its hash tag, and no two of them a key', () => {
+  assert.equal(keys.blob('/live.mp3/hi', '7.ts'), 'ls:blob:{/live.mp3/hi}:7.ts');
+  assert.notEqual(keys.blob('a', 'b:c'), keys.blob('a:b', 'c'));
+  const names = fc.oneof(
+    anyText,
+    anyUnits,
+    nasty.map((parts) => parts.join('')),
+  );
+  fc.assert(
+    fc.property(names, names, names, names, (group, name, otherGroup, otherName) => {
+      const key = keys.blob(group, name);
+      assert.equal(hashTag(key), encodeKeyPart(group));
+      assert.match(key, /^[\x21-\x7e]{1,1000}$/);
+      const isSame = group === otherGroup && name === otherName;
+      assert.equal(key === keys.blob(otherGroup, otherName), isSame);
+    }),
+    { numRuns: 500 },
+  );
+});
+
 test('a prefix that would change the hash tag is refused', () => {
   for (const prefix of ['{', 'a{b}:', ' ', 'a*', '\n', 'x'.repeat(65)]) {
     assert.throws(

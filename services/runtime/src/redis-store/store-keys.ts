@@ -3,6 +3,7 @@
  *
  * What one operation touches has one hash tag, the part in braces, and so one slot and one
  * node of a cluster: a lease with its epoch, and all documents of a kind with their index.
+ * The blobs of a group share one too, so that a rendition is there whole or not at all.
  * Names come from strangers (mount points, addresses); encoded, they hold no brace, blank or
  * control character, two names never give one key, and a key has a bounded length.
  */
@@ -41,6 +42,10 @@ export class StoreKeys {
   /** @param member an id as `encodeKeyPart` gives it */
   document(kind: string, member: string): string {
     return `${this.#prefix}doc:{${encodeKeyPart(kind)}}:${member}`;
+  }
+
+  blob(group: string, name: string): string {
+    return `${this.#prefix}blob:{${encodeKeyPart(group)}}:${encodeKeyPart(name)}`;
   }
 }
 
