@@ -13,6 +13,10 @@ import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
 import { ChannelHub } from './channel-hub.ts';
 import { respondToControl } from './edge-responder.ts';
 import { FleetListeners } from './fleet-listeners.ts';
+import { HlsFeeds } from './hls/hls-feeds.ts';
+import { HlsHandler } from './hls/hls-handler.ts';
+import { HlsSessions } from './hls/hls-sessions.ts';
+import { SegmentCache } from './hls/segment-cache.ts';
 import { ListenerDrain } from './listener-drain.ts';
 import { ListenerMover } from './listener-mover.ts';
 import { ListenerRegistry } from './listener-registry.ts';
@@ -80,6 +84,19 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     accessLog,
     server,
   });
+  const cache = new SegmentCache(settings.hls.cacheSize);
+  const feeds = new HlsFeeds({ bus, store, clock, cache }, subjects, directory);
+  const sessions = new HlsSessions();
+  const hls = new HlsHandler({
+    settings,
+    clock,
+    directory,
+    feeds,
+    sessions,
+    // Low latency listeners wait most of the time.
+    waitingRoom: new WaitingRoom(settings.server.maxConnections),
+    server,
+  });
   const pages = new PublicPages(settings, directory, fleet, deps.port, () => clock.wallMs());
   const mover = new ListenerMover({
     clock,
@@ -99,16 +116,23 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     directory,
     waitingRoom,
     drain,
-    takesStream: (target) => streams.takes(target),
-    handleStream: (head, client) => streams.handle(head, client),
+    takesStream: (target) => hls.takes(target) || streams.takes(target),
+    handleStream: async (head, client) => {
+      const handled = await hls.handle(head, client);
+      return handled === 'pass' ? streams.handle(head, client) : handled;
+    },
     handlePage: (request, response) => pages.handle(request, response),
     start: () => directory.catchUp(),
-    refuseNew: () => streams.close(),
+    refuseNew: () => {
+      streams.close();
+      hls.close();
+    },
     close: () => {
       responder.unsubscribe();
       mover.close();
       elsewhere?.close();
       hub.close();
+      feeds.close();
       directory.close();
     },
   };

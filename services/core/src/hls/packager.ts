@@ -109,6 +109,7 @@ export class Packager {
   /** In force from the next sample on. */
   setTitle(title: TimedTitle): void {
     const before = this.#title;
+    if (!before && title.title === '' && title.artist === '' && title.url === '') return;
     if (
       before &&
       before.title === title.title &&

@@ -25,20 +25,16 @@ export class HlsAnswer {
   #head: Buffer | undefined;
   #headDate = '';
 
-  constructor(
-    status: number,
-    server: string,
-    fields: readonly string[],
-    body: Uint8Array,
-    etag?: string,
-  ) {
+  constructor(status: number, server: string, fields: readonly string[], body: Uint8Array, etag?: string) {
     this.status = status;
     this.body = body;
     this.etag = etag;
     this.fields = fields;
     const own = etag === undefined ? fields : [...fields, `ETag: ${etag}`];
     const length = status === 304 ? [] : [`Content-Length: ${body.byteLength}`];
-    this.#lines = [`Server: ${server}`, ...own, ...length, 'X-Content-Type-Options: nosniff', hlsCors].join('\r\n');
+    this.#lines = [`Server: ${server}`, ...own, ...length, 'X-Content-Type-Options: nosniff', hlsCors].join(
+      '\r\n',
+    );
   }
 
   /** The answer to who has this very body already; undefined for everybody else. */
@@ -76,12 +72,18 @@ export class HlsAnswer {
 
   #encode(date: string, connection: string): Buffer {
     const line = `HTTP/1.1 ${this.status} ${reasonOf(this.status)}`;
-    return Buffer.from(`${line}\r\nDate: ${date}\r\nConnection: ${connection}\r\n${this.#lines}\r\n\r\n`, 'latin1');
+    return Buffer.from(
+      `${line}\r\nDate: ${date}\r\nConnection: ${connection}\r\n${this.#lines}\r\n\r\n`,
+      'latin1',
+    );
   }
 }
 
 /** One range of a body (RFC 9110 §14.2); `none` where there is nothing to cut, undefined where it lies outside. */
-export function rangeOf(value: string | undefined, length: number): { from: number; to: number } | 'none' | undefined {
+export function rangeOf(
+  value: string | undefined,
+  length: number,
+): { from: number; to: number } | 'none' | undefined {
   const match = value === undefined ? undefined : /^bytes=(\d{0,16})-(\d{0,16})$/.exec(value.trim());
   // Several ranges, and other units, may be ignored.
   if (!match || (match[1] === '' && match[2] === '')) return 'none';

@@ -209,7 +209,10 @@ export class HlsFeed {
 
   #take(head: Held, payload: Uint8Array): void {
     const window = this.#window;
-    if (window && (head.epoch < window.epoch || (head.epoch === window.epoch && head.revision <= window.revision))) {
+    if (
+      window &&
+      (head.epoch < window.epoch || (head.epoch === window.epoch && head.revision <= window.revision))
+    ) {
       this.stats.stale += 1;
       return;
     }
@@ -261,8 +264,12 @@ export class HlsFeed {
     this.#dropHeld();
     for (const { head, payload } of held) {
       const window = this.#window!;
-      if (head.epoch === window.epoch && head.revision === window.revision + 1) this.#apply(window, head, payload);
-      else if (head.epoch > window.epoch || (head.epoch === window.epoch && head.revision > window.revision)) {
+      if (head.epoch === window.epoch && head.revision === window.revision + 1)
+        this.#apply(window, head, payload);
+      else if (
+        head.epoch > window.epoch ||
+        (head.epoch === window.epoch && head.revision > window.revision)
+      ) {
         this.#held.push({ head, payload });
         this.#heldBytes += payload.byteLength;
       }
@@ -292,7 +299,10 @@ export class HlsFeed {
     const stored = await Promise.all([
       store.getDocument('hls', this.#group),
       store.getDocument('hls', openDocumentId(this.#group)),
-    ]).then(([window, open]) => joinStoredWindow(window, open), () => undefined);
+    ]).then(
+      ([window, open]) => joinStoredWindow(window, open),
+      () => undefined,
+    );
     this.#reload = undefined;
     if (this.#isClosed) return;
     if (stored) this.#adopt(stored);

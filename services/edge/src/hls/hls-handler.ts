@@ -12,7 +12,10 @@ import { containersOf } from '@legacystream/core/hls/track-reader.ts';
 import type { MountState } from '@legacystream/core/mounts/mount-state.ts';
 import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
 import { type ClientConnection, closeWith } from '@legacystream/runtime/client-connection.ts';
-import { type EffectiveMountSettings, mountSettingsFor } from '@legacystream/runtime/config/mount-settings.ts';
+import {
+  type EffectiveMountSettings,
+  mountSettingsFor,
+} from '@legacystream/runtime/config/mount-settings.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
 import type { MountDirectory } from '../mount-directory.ts';
@@ -105,7 +108,8 @@ export class HlsHandler {
     const { settings, directory, feeds } = this.#deps;
     const state = directory.find(target.mountPath);
     const mount = mountSettingsFor(settings, target.mountPath);
-    if (!mount.hls || (target.kind !== 'multivariant' && target.rendition !== sourceRendition)) return this.#notFound();
+    if (!mount.hls || (target.kind !== 'multivariant' && target.rendition !== sourceRendition))
+      return this.#notFound();
     if (!state) {
       // One that has ended a moment ago still has its last playlist.
       const feed = feeds.find(target.mountPath, sourceRendition);
@@ -142,11 +146,15 @@ export class HlsHandler {
     if ('refused' in visit) return this.#refusal(visit.refused, `${visit.reason}\r\n`);
     const isHere = () => isListed(feed.window!, directives) || feed.isOver;
     if (isHere()) return this.#mediaAnswer(head, feed, directives);
-    if (isTooFarAhead(feed.window!, directives)) return this.#refusal(400, 'So far ahead nothing can be waited for\r\n');
+    if (isTooFarAhead(feed.window!, directives))
+      return this.#refusal(400, 'So far ahead nothing can be waited for\r\n');
     const waitMs = holdTargets * feed.window!.targetDurationS * 1000;
     const met = await waitingRoom.during(() => feed.until(isHere, waitMs));
     if (met) return this.#mediaAnswer(head, feed, directives);
-    return this.#refusal(503, met === undefined ? 'Too many listeners are waiting\r\n' : 'Nothing new came\r\n');
+    return this.#refusal(
+      503,
+      met === undefined ? 'Too many listeners are waiting\r\n' : 'Nothing new came\r\n',
+    );
   }
 
   #mediaAnswer(head: RequestHead, feed: HlsFeed, directives: Directives): HlsAnswer {
@@ -168,7 +176,11 @@ export class HlsHandler {
     const token = sessions.newToken(target.mountPath);
     const uri = `hls/${sourceRendition}/${mediaPlaylistName}${token === undefined ? '' : `?s=${token}`}`;
     const text = renderMultivariantPlaylist([{ uri, window: feed.window! }]);
-    return this.#playlistAnswer(head, rendered(text), token === undefined ? 'Cache-Control: public, max-age=10' : noStore);
+    return this.#playlistAnswer(
+      head,
+      rendered(text),
+      token === undefined ? 'Cache-Control: public, max-age=10' : noStore,
+    );
   }
 
   #playlistAnswer(head: RequestHead, playlist: RenderedPlaylist, cacheControl: string): HlsAnswer {
@@ -223,7 +235,10 @@ export class HlsHandler {
 
   #refuseCodec({ codec, codecPending }: MountState): HlsAnswer | undefined {
     if (codecPending || codec === 'ogg' || containersOf(codec).length > 0) return undefined;
-    return this.#refusal(404, `A stream of ${codec} cannot be served as HLS: it needs a rendition in MP3, AAC, Opus or FLAC\r\n`);
+    return this.#refusal(
+      404,
+      `A stream of ${codec} cannot be served as HLS: it needs a rendition in MP3, AAC, Opus or FLAC\r\n`,
+    );
   }
 
   #notFound(): HlsAnswer {
@@ -263,14 +278,26 @@ export class HlsHandler {
     const isHead = head.method === 'HEAD';
     if (answer.status !== 200) return answer.write(socket, nowMs, !isHead, isLast);
     if (answer.isFresh(head)) {
-      return new HlsAnswer(304, this.#deps.server, [immutableOrNot(answer)], nothing, answer.etag).write(socket, nowMs, false, isLast);
+      return new HlsAnswer(304, this.#deps.server, [immutableOrNot(answer)], nothing, answer.etag).write(
+        socket,
+        nowMs,
+        false,
+        isLast,
+      );
     }
     const rangeText = head.headers.get('range');
-    if (rangeText === undefined || head.headers.has('if-range')) return answer.write(socket, nowMs, !isHead, isLast);
+    if (rangeText === undefined || head.headers.has('if-range'))
+      return answer.write(socket, nowMs, !isHead, isLast);
     return this.#writeRange(socket, rangeText, answer, isHead, isLast);
   }
 
-  #writeRange(socket: Socket, rangeText: string, answer: HlsAnswer, isHead: boolean, isLast: boolean): number {
+  #writeRange(
+    socket: Socket,
+    rangeText: string,
+    answer: HlsAnswer,
+    isHead: boolean,
+    isLast: boolean,
+  ): number {
     const nowMs = this.#deps.clock.wallMs();
     const { body, etag } = answer;
     const range = rangeOf(rangeText, body.byteLength);

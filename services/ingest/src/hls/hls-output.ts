@@ -93,9 +93,7 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   codec(codec: Codec): void {
     if (codec === this.#codec || this.#isOver) return;
     this.#codec = codec;
-    const allowed = containersOf(codec);
-    const wanted = this.#settings.container;
-    const container = wanted === 'auto' ? allowed[0] : allowed.find((one) => one === wanted);
+    const container = chooseContainer(codec, this.#settings.container);
     const before = this.#packager;
     this.#packager = undefined;
     before?.end();
@@ -310,6 +308,13 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
 /** A segment must last as long as any playlist that listed it, and its own time (RFC 8216bis §6.2.2). */
 function segmentTtlMs({ windowS, targetDurationS }: HlsWindow): number {
   return (2 * windowS + 3 * targetDurationS + 60) * 1000;
+}
+
+/** MP3 plays as packed audio only; everything else can do more in MP4. */
+function chooseContainer(codec: Codec, wanted: HlsOutputSettings['container']): HlsContainer | undefined {
+  const allowed = containersOf(codec);
+  if (wanted !== 'auto') return allowed.find((container) => container === wanted);
+  return allowed.includes('fmp4') ? 'fmp4' : allowed[0];
 }
 
 function timedTitleOf({ display, title, artist, url }: NowPlaying) {
