@@ -25,6 +25,7 @@ const chunk = (durationMs: number, length = 100, syncPoint = true): Chunk => ({
   data: new Uint8Array(length).fill(5),
   durationUs: durationMs * 1000,
   frameCount: 4,
+  frameBytes: [length - 3, 1, 1, 1],
   syncPoint,
 });
 const title = { display: 'A - B', title: 'B', artist: 'A', url: '', sinceMs: 5 };

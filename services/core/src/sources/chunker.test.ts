@@ -2,7 +2,7 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import fc from 'fast-check';
 import type { FrameEvent } from '../codecs/frame-splitter.ts';
-import { type Chunk, Chunker, defaultChunkLimits } from './chunker.ts';
+import { type Chunk, Chunker, defaultChunkLimits, splitChunk } from './chunker.ts';
 
 const frame = (length: number, durationUs: number, syncPoint = true, seed = 0): FrameEvent => ({
   type: 'frame',
@@ -42,6 +42,12 @@ test('chunks are whole frames in order, bounded, and begin with a sync point whe
         const parts = events.slice(next, next + chunk.frameCount);
         next += chunk.frameCount;
         assert.deepEqual(Buffer.from(chunk.data), Buffer.concat(parts.map(({ data }) => data)));
+        assert.equal(chunk.frameBytes.length, chunk.frameCount);
+        const found = splitChunk(chunk)!.map((data) => Buffer.from(data));
+        assert.deepEqual(
+          found,
+          parts.map(({ data }) => Buffer.from(data)),
+        );
         assert.equal(
           chunk.durationUs,
           parts.reduce((sum, part) => sum + part.durationUs, 0),
@@ -73,4 +79,26 @@ test('a tenth of a second of MP3 makes a chunk', () => {
     for (const { frameCount } of chunker.push(frame(417, 26_122))) counts.push(frameCount);
   }
   assert.deepEqual(counts, new Array(10).fill(4));
+});
+
+test('a chunk whose lengths do not make up its data has no frames', () => {
+  const data = new Uint8Array(10);
+  for (const frameBytes of [
+    [],
+    [9],
+    [11],
+    [5, 6],
+    [5, 0, 5],
+    [-1, 11],
+    [2.5, 7.5],
+    [Number.NaN],
+    [Infinity],
+  ]) {
+    assert.equal(splitChunk({ data, frameBytes }), undefined, String(frameBytes));
+  }
+  assert.deepEqual(
+    splitChunk({ data, frameBytes: [3, 7] })?.map(({ byteLength }) => byteLength),
+    [3, 7],
+  );
+  assert.deepEqual(splitChunk({ data: new Uint8Array(0), frameBytes: [] }), []);
 });

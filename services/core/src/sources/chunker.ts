@@ -9,6 +9,8 @@ export type Chunk = {
   readonly data: Uint8Array;
   readonly durationUs: number;
   readonly frameCount: number;
+  /** The length of each frame in `data`, in order; together they are all of it. */
+  readonly frameBytes: readonly number[];
   readonly syncPoint: boolean;
 };
 
@@ -65,6 +67,7 @@ export class Chunker {
       data,
       durationUs: this.#durationUs,
       frameCount: this.#frames.length,
+      frameBytes: this.#frames.map((f) => f.data.byteLength),
       syncPoint: first!.syncPoint,
     };
     this.#frames = [];
@@ -73,4 +76,19 @@ export class Chunker {
     this.#hasDependent = false;
     return chunk;
   }
+}
+
+/** The frames of a chunk, which share its bytes; undefined where the lengths do not make up the data. */
+export function splitChunk({
+  data,
+  frameBytes,
+}: Pick<Chunk, 'data' | 'frameBytes'>): Uint8Array[] | undefined {
+  const frames: Uint8Array[] = [];
+  let at = 0;
+  for (const length of frameBytes) {
+    if (!Number.isSafeInteger(length) || length <= 0 || at + length > data.byteLength) return undefined;
+    frames.push(data.subarray(at, at + length));
+    at += length;
+  }
+  return at === data.byteLength ? frames : undefined;
 }

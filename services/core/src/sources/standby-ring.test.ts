@@ -8,6 +8,7 @@ const chunk = (id: number, durationMs = 100, syncPoint = true, bytes = 1_000) =>
   data: new Uint8Array(bytes).fill(id),
   durationUs: durationMs * 1000,
   frameCount: 1,
+  frameBytes: [bytes],
   syncPoint,
 });
 const idsOf = (ring: StandbyRing, nowMs: number) => ring.newest(nowMs).map(({ data }) => data[0]);
