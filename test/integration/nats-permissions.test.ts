@@ -70,7 +70,13 @@ const forbidden: Readonly<Record<Role, { publish: readonly string[]; subscribe: 
     subscribe: ['>', `${subjects.audioPrefix}>`, '_INBOX.edge.>'],
   },
   control: {
-    publish: [audio, subjects.state('live'), '_INBOX.edge.x', `$JS.API.STREAM.DELETE.${stream}`],
+    publish: [
+      audio,
+      subjects.hls('live', 'source'),
+      subjects.state('live'),
+      '_INBOX.edge.x',
+      `$JS.API.STREAM.DELETE.${stream}`,
+    ],
     subscribe: ['>', `${subjects.audioPrefix}>`, subjects.owner('live'), '_INBOX.edge.>'],
   },
 };
@@ -80,7 +86,8 @@ for (const version of [debianNats, await currentNats()]) {
     const server = await start(t, { version, config: accounts, env });
     const [ingest, edge, control] = await openRoles(t, server);
     const heard: string[] = [];
-    for (const subject of [audio, subjects.allStates, subjects.loginFailures])
+    const hls = subjects.hls('live', 'source');
+    for (const subject of [audio, hls, subjects.hlsListeners, subjects.allStates, subjects.loginFailures])
       edge.bus.subscribe(subject, (_data, on) => void heard.push(on));
     for (const subject of [subjects.allStates, subjects.loginFailures])
       control.bus.subscribe(subject, (_data, on) => void heard.push(on));
@@ -92,9 +99,10 @@ for (const version of [debianNats, await currentNats()]) {
       [ingest, control].some(({ statuses }) => statuses.some(({ event }) => event === 'stream.created')),
     );
 
-    for (const subject of [audio, subjects.state('live')]) ingest.bus.publish(subject, bytes);
+    for (const subject of [audio, hls, subjects.state('live')]) ingest.bus.publish(subject, bytes);
+    edge.bus.publish(subjects.hlsListeners, bytes);
     for (const { bus } of [ingest, edge, control]) bus.publish(subjects.loginFailures, bytes);
-    await eventually('all is heard', () => heard.length === 12);
+    await eventually('all is heard', () => heard.length === 14);
     const history = async () => (await edge.bus.history(audio, everything)).length === 1;
     await eventually('the edge reads the history', history);
     for (const subject of [subjects.owner('live'), subjects.pod('edge-0', 'edge')])

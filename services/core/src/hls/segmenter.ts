@@ -102,18 +102,20 @@ export class Segmenter {
   }
 
   #take(endsSegment: boolean): CutPart {
+    const headTicks = this.headTicks;
     const part = {
       baseTicks: this.#baseTicks,
       samples: this.#samples,
       durationTicks: this.#partTicks,
-      titles: this.#titles,
+      titles: this.#titles.filter(({ atTicks }) => atTicks < headTicks),
       beginsSegment: this.#beginsSegment,
       endsSegment,
     };
-    this.#baseTicks += this.#partTicks;
+    // One that was set after the last sample is on air with the next.
+    this.#titles = this.#titles.filter(({ atTicks }) => atTicks >= headTicks);
+    this.#baseTicks = headTicks;
     this.#partTicks = 0;
     this.#samples = [];
-    this.#titles = [];
     this.#beginsSegment = endsSegment;
     return part;
   }
