@@ -11,7 +11,7 @@ test('sizes of nested boxes count everything within', () => {
     writer.fullBox('trex', 1, 0x020304, () => writer.u16(0x0506));
     writer.u8(7);
   });
-  assert.equal(hex(writer.finish()), '000000176d6f6f76' + '0000000e74726578' + '01020304' + '0506' + '07');
+  assert.equal(hex(writer.copy()), '000000176d6f6f76' + '0000000e74726578' + '01020304' + '0506' + '07');
 });
 
 test('flags of a full box do not reach into its version, nor the sign bit out of it', () => {
@@ -32,10 +32,11 @@ test('64-bit fields hold every safe whole number', () => {
   );
 });
 
-test('what fills its room is given without a copy', () => {
+test('what fills its room is given without a copy, and nothing less is given as finished', () => {
   const writer = new BoxWriter(3);
   writer.data(Uint8Array.of(1, 2));
-  assert.equal(hex(writer.finish()), '0102');
+  assert.throws(() => writer.finish(), RangeError);
+  assert.equal(hex(writer.copy()), '0102');
   writer.u8(3);
   assert.equal(hex(writer.finish()), '010203');
   assert.equal(writer.finish(), writer.finish());

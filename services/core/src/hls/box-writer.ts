@@ -82,8 +82,15 @@ export class BoxWriter {
     this.#at += count;
   }
 
-  /** What was written; without a copy where that fills the room. */
+  /** The boxes, without a copy. @throws RangeError when room is left */
   finish(): Uint8Array<ArrayBuffer> {
-    return this.#at === this.#bytes.length ? this.#bytes : this.#bytes.slice(0, this.#at);
+    const leftBytes = this.#bytes.length - this.#at;
+    if (leftBytes !== 0) throw new RangeError(`the boxes leave ${leftBytes} bytes of their room`);
+    return this.#bytes;
+  }
+
+  /** A copy of what was written so far. */
+  copy(): Uint8Array<ArrayBuffer> {
+    return this.#bytes.slice(0, this.#at);
   }
 }

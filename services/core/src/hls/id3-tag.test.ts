@@ -108,10 +108,9 @@ test('empty fields of a title are left out, but an empty title remains a title',
 });
 
 test('any texts give a tag that reads back as their beginnings', () => {
-  const text = fc.oneof(
-    fc.string({ unit: 'binary', maxLength: 50 }),
-    fc.string({ unit: 'binary', minLength: 1000, maxLength: 6000, size: 'max' }),
-  );
+  const text = fc
+    .tuple(fc.string({ unit: 'binary', maxLength: 40 }), fc.constantFrom(1, 1, 30, 300))
+    .map(([unit, count]) => unit.repeat(count));
   fc.assert(
     fc.property(text, text, text, (title, artist, url) => {
       const tag = id3Tag([
@@ -134,6 +133,6 @@ test('any texts give a tag that reads back as their beginnings', () => {
         );
       });
     }),
-    { numRuns: 60 },
+    { endOnFailure: true },
   );
 });

@@ -85,7 +85,7 @@ function encodeBodyHead(frame: Id3Frame): Uint8Array {
 
 function encodeText(text: string, maxBytes: number): Uint8Array {
   // A character takes a byte or more, so the rest need not be looked at.
-  const beginning = text.slice(0, id3TagLimitBytes).toWellFormed();
+  const beginning = text.slice(0, id3TagLimitBytes);
   return clipUtf8(beginning.replace(unprintable, ' '), maxBytes);
 }
 

@@ -45,7 +45,7 @@ export function initSegment(config: FragmentedConfig): Uint8Array {
       });
     });
   });
-  return writer.finish();
+  return writer.copy();
 }
 
 /** What the source's encoder says about itself, as it is put into the codec's box. */

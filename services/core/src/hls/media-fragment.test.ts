@@ -191,5 +191,6 @@ test('any fragment reads back as it was given and fills its one buffer', () => {
         });
       },
     ),
+    { endOnFailure: true },
   );
 });
