@@ -143,6 +143,7 @@ export function createPod(deps: PodDeps): PodApp {
       source: (head, client) => sources.handleHttp(head, client),
       shoutcast: (line, client) => sources.handleShoutcast(line, client),
       stream: servesListeners(role) ? edge.handleStream : async () => 'pass',
+      ...(servesListeners(role) && { repeated: edge.answerRepeated }),
       http,
     },
     { headBytes, headLines, targetBytes, headTimeoutMs, maxConnections: settings.server.maxConnections },

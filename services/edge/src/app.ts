@@ -53,6 +53,8 @@ export type EdgeApp = {
   /** True for request targets that {@link handleStream} takes. */
   readonly takesStream: (target: string) => boolean;
   readonly handleStream: (head: RequestHead, client: ClientConnection) => Promise<Handled>;
+  /** @see FrontDoorRoutes.repeated */
+  readonly answerRepeated: (head: RequestHead, client: ClientConnection) => Uint8Array | undefined;
   readonly handlePage: (request: IncomingMessage, response: ServerResponse) => Promise<void>;
   readonly start: () => Promise<void>;
   /** No new listeners. */
@@ -121,6 +123,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
       const handled = await hls.handle(head, client);
       return handled === 'pass' ? streams.handle(head, client) : handled;
     },
+    answerRepeated: (head, client) => hls.answerRepeated(head, client),
     handlePage: (request, response) => pages.handle(request, response),
     start: () => directory.catchUp(),
     refuseNew: () => {

@@ -2,10 +2,11 @@
  * A listener on a socket of this edge. Its socket is written raw; what the client still
  * sends is thrown away, and when it goes, whoever counts listeners is told once.
  */
+
 import type { Socket } from 'node:net';
 import type { DeliveryWheel } from '@legacystream/core/fanout/delivery-wheel.ts';
 import { Listener, type ListenerEnd } from '@legacystream/core/fanout/listener.ts';
-import { type QueuedWriteOwner, writeDirectly } from './direct-write.ts';
+import { type QueuedWriteOwner, writeDirectly } from '@legacystream/runtime/direct-write.ts';
 import { RecordWriter } from './record-writer.ts';
 
 export type ListenerDetails = {

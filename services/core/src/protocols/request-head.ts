@@ -88,8 +88,12 @@ export class RequestHeadParser {
   }
 }
 
-/** The first word is the method, the last one the protocol, and the target is what stands between. */
-function parseRequestLine(line: string, limits: HeadLimits): RequestLine {
+/**
+ * Reads a request line without its line end: the first word is the method, the last one the
+ * protocol, and the target is what stands between.
+ * @throws LegacyStreamError LS_HEAD_MALFORMED, LS_TARGET_TOO_LONG
+ */
+export function parseRequestLine(line: string, limits: HeadLimits): RequestLine {
   const trimmed = trimBlanks(line);
   const first = trimmed.indexOf(' ');
   const last = trimmed.lastIndexOf(' ');

@@ -14,6 +14,12 @@ export const hlsCors = [
   'Timing-Allow-Origin: *',
 ].join('\r\n');
 
+const okLine = 'HTTP/1.1 200 OK';
+/** Where the date stands in the head of an answer that is kept. */
+const dateAt = okLine.length + '\r\nDate: '.length;
+const headRoomBytes = 1_024;
+const roomy = new WeakSet<ArrayBufferLike>();
+
 export class HlsAnswer {
   readonly status: number;
   readonly body: Uint8Array;
@@ -21,6 +27,8 @@ export class HlsAnswer {
   /** Header lines beyond those that every answer has. */
   readonly fields: readonly string[];
   readonly #lines: string;
+  #wire: Buffer | undefined;
+  #wireDate = '';
   /** The head of the present second. */
   #head: Buffer | undefined;
   #headDate = '';
@@ -41,6 +49,22 @@ export class HlsAnswer {
   isFresh(head: RequestHead): boolean {
     const known = this.etag && head.headers.get('if-none-match');
     return Boolean(known && (known === '*' || known.includes(this.etag!)));
+  }
+
+  /**
+   * Head and body in one piece, for a connection that stays open. It is made once; later only
+   * its date is written over, which is as long in every second. (Bytes of it that a slow
+   * client still has to be sent may get the newer date: it is as true.)
+   */
+  wire(nowMs: number): Uint8Array {
+    const date = httpDate(nowMs);
+    if (this.#wire) {
+      if (this.#wireDate !== date) this.#wire.write(date, dateAt, 'latin1');
+    } else {
+      this.#wire = placeBefore(this.body, this.#encode(date, 'keep-alive'));
+    }
+    this.#wireDate = date;
+    return this.#wire;
   }
 
   /**
@@ -77,6 +101,27 @@ export class HlsAnswer {
       'latin1',
     );
   }
+}
+
+/**
+ * Room for `bytes` of a body that is kept, and before it for the head that it is sent with, so
+ * that both can go in one write without the body being there twice.
+ */
+export function allocateBody(bytes: number): Buffer {
+  const room = Buffer.allocUnsafeSlow(headRoomBytes + bytes);
+  roomy.add(room.buffer);
+  return room.subarray(headRoomBytes);
+}
+
+function placeBefore(body: Uint8Array, head: Buffer): Buffer {
+  const { buffer, byteOffset, byteLength } = body;
+  if (byteOffset !== headRoomBytes || head.byteLength > headRoomBytes || !roomy.has(buffer)) {
+    return Buffer.concat([head, body]);
+  }
+  const from = headRoomBytes - head.byteLength;
+  const wire = Buffer.from(buffer, from, head.byteLength + byteLength);
+  head.copy(wire);
+  return wire;
 }
 
 /** One range of a body (RFC 9110 §14.2); `none` where there is nothing to cut, undefined where it lies outside. */

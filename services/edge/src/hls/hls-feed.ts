@@ -10,6 +10,7 @@ import { parseResourceName, partName, segmentName } from '@legacystream/core/hls
 import { joinStoredWindow, newerWindow, openDocumentId } from '@legacystream/core/hls/stored-window.ts';
 import type { Bus, Subscription } from '@legacystream/core/ports/bus.ts';
 import type { StateStore } from '@legacystream/core/ports/state-store.ts';
+import { allocateBody } from './hls-answer.ts';
 import { RenderedPlaylists } from './rendered-playlists.ts';
 import type { SegmentCache } from './segment-cache.ts';
 import { StoreAllowance } from './store-allowance.ts';
@@ -145,10 +146,15 @@ export class HlsFeed {
     const reading = this.#deps.store
       .getBlob(this.#group, name)
       .catch(() => undefined)
-      .then((data) => {
+      .then((stored) => {
         this.#reading.delete(name);
-        if (data && !this.#isClosed) this.#deps.cache.put(this.#key(name), data);
-        else this.#allowance.missed(name);
+        if (!stored) {
+          this.#allowance.missed(name);
+          return undefined;
+        }
+        const data = allocateBody(stored.byteLength);
+        data.set(stored);
+        if (!this.#isClosed) this.#deps.cache.put(this.#key(name), data);
         return data;
       });
     this.#reading.set(name, reading);
@@ -246,7 +252,13 @@ export class HlsFeed {
     const pieces = names.map((name) => this.#deps.cache.get(this.#key(name)));
     if (pieces.some((piece) => piece === undefined)) return;
     const name = segmentName(epoch, msn, window.extension);
-    this.#deps.cache.put(this.#key(name), Buffer.concat(pieces as Uint8Array[]));
+    const whole = allocateBody(parts.reduce((sum, part) => sum + part.bytes, 0));
+    let at = 0;
+    for (const piece of pieces as Uint8Array[]) {
+      whole.set(piece, at);
+      at += piece.byteLength;
+    }
+    this.#deps.cache.put(this.#key(name), whole);
     for (const part of names) this.#deps.cache.delete(this.#key(part));
     this.#divided.set(name, parts);
     const [oldest] = this.#divided.keys();

@@ -48,7 +48,12 @@ export class HlsFeeds {
 
   /** The feed of a rendition if it is followed. */
   find(mountPath: string, rendition: string): HlsFeed | undefined {
-    const feed = this.#feeds.get(hlsGroup(mountIdOf(mountPath), rendition));
+    return this.findGroup(hlsGroup(mountIdOf(mountPath), rendition));
+  }
+
+  /** As {@link find}, by the name that {@link hlsGroup} gives. */
+  findGroup(group: string): HlsFeed | undefined {
+    const feed = this.#feeds.get(group);
     if (feed) feed.usedMs = this.#clock.monotonicMs();
     return feed;
   }

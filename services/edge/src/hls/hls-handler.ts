@@ -8,7 +8,9 @@ import type { Clock } from '@legacystream/core/clock.ts';
 import { hintedPart } from '@legacystream/core/hls/media-playlist.ts';
 import { renderMultivariantPlaylist } from '@legacystream/core/hls/multivariant-playlist.ts';
 import { contentTypeOfResource, parseResourceName } from '@legacystream/core/hls/resource-name.ts';
+import { hlsGroup } from '@legacystream/core/hls/stored-window.ts';
 import { containersOf } from '@legacystream/core/hls/track-reader.ts';
+import { mountIdOf } from '@legacystream/core/mounts/mount-path.ts';
 import type { MountState } from '@legacystream/core/mounts/mount-state.ts';
 import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
 import { type ClientConnection, closeWith } from '@legacystream/runtime/client-connection.ts';
@@ -46,7 +48,14 @@ type Request = {
   readonly target: HlsTarget;
 };
 
+/** Of a head: nothing in it that would change the answer. */
+type Wish = { readonly isPlain: boolean };
+type KnownPath = { readonly mountPath: string; readonly group: string; readonly name: string };
+
 const sourceRendition = 'source';
+const maxKnownPaths = 10_000;
+const tokenQuery = /^s=([\w-]{1,64})$/;
+const plainDirectives: Directives = { skip: false };
 const playlistType = 'application/vnd.apple.mpegurl';
 const immutable = 'Cache-Control: public, max-age=31536000, immutable';
 const noStore = 'Cache-Control: no-store';
@@ -65,6 +74,9 @@ export class HlsHandler {
   readonly #resources: Prepared = new WeakMap();
   /** Answers made of playlists, by the way they are sent. */
   readonly #playlists = new WeakMap<RenderedPlaylist, Map<string, HlsAnswer>>();
+  /** What the head of a connection's requests asks for, by the headers that they share. */
+  readonly #wishes = new WeakMap<RequestHead['headers'], Wish>();
+  readonly #paths = new Map<string, KnownPath>();
   #isClosed = false;
 
   constructor(deps: HlsHandlerDeps) {
@@ -91,6 +103,77 @@ export class HlsHandler {
     }
     const request = { head, client, target };
     return this.#send(request, await this.#answer(request));
+  }
+
+  /**
+   * The whole answer to a request that needs no thought: a playlist as it is now for a listener
+   * who is known, or what a playlist lists and is at hand.
+   */
+  answerRepeated(head: RequestHead, client: ClientConnection): Uint8Array | undefined {
+    if (head.method !== 'GET' || head.protocol !== 'HTTP/1.1' || this.#isClosed) return undefined;
+    const wish = this.#wishes.get(head.headers) ?? this.#readWish(head);
+    if (!wish.isPlain) return undefined;
+    const mark = head.target.indexOf('?');
+    const path = mark < 0 ? head.target : head.target.slice(0, mark);
+    const known = this.#paths.get(path) ?? this.#learnPath(path);
+    const feed = known && this.#deps.feeds.findGroup(known.group);
+    // A mount that has ended, or one that took the name of what it listed, is for the ordinary way.
+    if (!feed || feed.isOver || this.#deps.directory.find(path)) return undefined;
+    const answer =
+      known.name === mediaPlaylistName
+        ? this.#quickPlaylist(
+            head,
+            client,
+            known.mountPath,
+            mark < 0 ? '' : head.target.slice(mark + 1),
+            feed,
+          )
+        : this.#quickResource(feed, known.name);
+    if (!answer) return undefined;
+    const wire = answer.wire(this.#deps.clock.wallMs());
+    this.#deps.sessions.sent(client.socket, known.mountPath, wire.byteLength);
+    return wire;
+  }
+
+  #quickPlaylist(
+    head: RequestHead,
+    client: ClientConnection,
+    mountPath: string,
+    rawQuery: string,
+    feed: HlsFeed,
+  ): HlsAnswer | undefined {
+    const token = rawQuery === '' ? '' : tokenQuery.exec(rawQuery)?.[1];
+    if (token === undefined || !feed.playlists) return undefined;
+    const visit = this.#deps.sessions.visit({ mountPath, head, client, token: token || undefined });
+    return 'refused' in visit ? undefined : this.#mediaAnswer(head, feed, plainDirectives);
+  }
+
+  #quickResource(feed: HlsFeed, name: string): HlsAnswer | undefined {
+    const data = feed.find(name);
+    return data && this.#resourceAnswer(name, data);
+  }
+
+  #readWish({ headers }: RequestHead): Wish {
+    const isPlain =
+      !headers.has('range') &&
+      !headers.has('if-none-match') &&
+      !(headers.get('connection') ?? '').toLowerCase().includes('close');
+    const wish = { isPlain };
+    this.#wishes.set(headers, wish);
+    return wish;
+  }
+
+  #learnPath(path: string): KnownPath | undefined {
+    const target = parseHlsTarget(path);
+    if (!target || target.kind === 'multivariant' || target.rendition !== sourceRendition) return undefined;
+    if (!mountSettingsFor(this.#deps.settings, target.mountPath).hls) return undefined;
+    const { mountPath, rendition } = target;
+    const name = target.kind === 'media' ? mediaPlaylistName : target.name;
+    const known = { mountPath, name, group: hlsGroup(mountIdOf(mountPath), rendition) };
+    // Forgotten all at once: what is asked for is soon known again.
+    if (this.#paths.size >= maxKnownPaths) this.#paths.clear();
+    this.#paths.set(path, known);
+    return known;
   }
 
   /** A mount of that very name is a mount. */

@@ -28,6 +28,11 @@ export type FrontDoorRoutes = {
   readonly shoutcast: (line: string, client: ForwardableConnection) => Promise<void>;
   /** GET, HEAD and OPTIONS of streams. */
   readonly stream: (head: RequestHead, client: ClientConnection) => Promise<Handled>;
+  /**
+   * The whole answer to a request that repeats another on its connection, from memory; undefined
+   * for whatever takes a thought, which then goes the ordinary way.
+   */
+  readonly repeated?: (head: RequestHead, client: ClientConnection) => Uint8Array | undefined;
   /** Everything else. */
   readonly http: HttpServer;
 };

@@ -11,8 +11,10 @@ import { type RequestHead, RequestHeadParser } from '@legacystream/core/protocol
 import { isSourceRequest } from '@legacystream/core/protocols/source-request.ts';
 import { clientAddressOf, forwardingFields } from '../client-address.ts';
 import { closeWith } from '../client-connection.ts';
+import { type QueuedWriteOwner, writeDirectly } from '../direct-write.ts';
 import { encodeRawResponse } from '../http/raw-response.ts';
 import type { FrontDoor, Handled } from './front-door.ts';
+import { RepeatedHead } from './repeated-head.ts';
 import { respellHead } from './respell-head.ts';
 
 /** What libshout and browsers learn of the server as a whole. */
@@ -27,8 +29,10 @@ export const optionsAnswer = encodeRawResponse({
 });
 
 const none = new Uint8Array(0);
+/** Longest that a client may take for an answer before its next request is read. */
+const drainTimeoutMs = 60_000;
 
-export class PendingConnection {
+export class PendingConnection implements QueuedWriteOwner {
   readonly #door: FrontDoor;
   readonly #socket: Socket;
   readonly #onData = (data: Uint8Array): void => this.#take(data);
@@ -38,6 +42,9 @@ export class PendingConnection {
   #examined = 0;
   #parser: RequestHeadParser | undefined;
   #timer: NodeJS.Timeout | undefined;
+  /** Of a connection that stays open. */
+  #repeated: RepeatedHead | undefined;
+  #ip = '';
 
   constructor(door: FrontDoor, socket: Socket) {
     this.#door = door;
@@ -65,7 +72,24 @@ export class PendingConnection {
     this.#socket.destroy();
   }
 
+  /** What a write that was queued tells: the next request may be read. */
+  drained(queuedBytes: number): void {
+    if (queuedBytes > 0) return;
+    if (this.#socket.destroyed) return this.abandon();
+    clearTimeout(this.#timer);
+    this.#readNext(this.#bytes);
+  }
+
   #take(data: Uint8Array): void {
+    if (this.#repeated && this.#bytes.byteLength === 0) {
+      try {
+        data = this.#answerRepeated(this.#repeated, data);
+      } catch (error) {
+        this.#bytes = data;
+        return this.#refuse(error);
+      }
+      if (data.byteLength === 0) return;
+    }
     this.#bytes = this.#bytes.byteLength === 0 ? data : Buffer.concat([this.#bytes, data]);
     try {
       if (this.#parser) this.#readHead(this.#parser, data);
@@ -73,6 +97,32 @@ export class PendingConnection {
     } catch (error) {
       this.#refuse(error);
     }
+  }
+
+  /** @returns what is left to be read the ordinary way */
+  #answerRepeated(repeated: RepeatedHead, data: Uint8Array): Uint8Array {
+    const { routes, stats } = this.#door;
+    // What still waits in the stream goes first.
+    while (data.byteLength > 0 && this.#socket.writableLength === 0) {
+      const request = repeated.read(data);
+      if (!request) break;
+      const rest = data.subarray(request.headBytes);
+      const answer = routes.repeated?.(request.head, { socket: this.#socket, ip: this.#ip, rest });
+      if (!answer) break;
+      stats.requests += 1;
+      data = rest;
+      if (writeDirectly(this.#socket, answer, this) === 0) {
+        this.#timer?.refresh();
+        continue;
+      }
+      // Nothing more is read before the client has taken what it asked for.
+      this.#letGo();
+      this.#bytes = Uint8Array.from(rest);
+      this.#timer = setTimeout(() => this.abandon(), drainTimeoutMs);
+      this.#timer.unref();
+      return none;
+    }
+    return data;
   }
 
   #detect(): void {
@@ -129,7 +179,10 @@ export class PendingConnection {
     }
     if (handled === 'next' && !this.#socket.destroyed) {
       // A body that nobody asked for must not be read as the next request.
-      if (!hasBody(head.headers)) return this.#readNext(rest);
+      if (!hasBody(head.headers)) {
+        this.#expectRepetition(head, headBytes, client.ip);
+        return this.#readNext(rest);
+      }
       closeWith(this.#socket, '');
     }
     this.#door.settled(this);
@@ -137,6 +190,14 @@ export class PendingConnection {
     this.#socket.unshift(respellHead(this.#bytes, headBytes, head));
     routes.http.emit('connection', this.#socket);
     this.#socket.resume();
+  }
+
+  #expectRepetition(head: RequestHead, headBytes: number, ip: string): void {
+    if (!this.#door.routes.repeated || 'encrypted' in this.#socket) return;
+    const { headBytes: maxBytes, headLines: maxLines, targetBytes: maxTargetBytes } = this.#door.limits;
+    this.#repeated ??= new RepeatedHead({ maxBytes, maxLines, maxTargetBytes });
+    this.#repeated.remember(this.#bytes.subarray(0, headBytes), head);
+    this.#ip = ip;
   }
 
   #readNext(rest: Uint8Array): void {
