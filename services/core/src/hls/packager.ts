@@ -46,6 +46,8 @@ export interface PackagerSink {
 }
 
 const nothing = new Uint8Array(0);
+/** 2026-01-01; hours since then number discontinuities. */
+const discontinuityEpochMs = Date.UTC(2026, 0, 1);
 /** Dates follow the wall clock by steps no larger than this a segment, so that they never overlap much. */
 const slewMs = 20;
 /** A source that is early or late by less is on time. */
@@ -223,7 +225,8 @@ export class Packager {
         epoch: this.#epoch,
         revision: 1,
         firstMsn: first,
-        discontinuitySequence: first,
+        // Small, because hls.js keeps an array as long as this number, and copies it at every discontinuity.
+        discontinuitySequence: Math.max(0, Math.floor((nowMs - discontinuityEpochMs) / 3_600_000)),
         segments: [],
         open: undefined,
         titles: [],

@@ -34,6 +34,8 @@ const reloadAfterMs = [0, 100, 300, 1_000];
 /** As long as changes are missing. */
 const reloadEveryMs = 2_000;
 const sweepEveryMs = 250;
+/** Clocks of servers differ by less. */
+const maxSkewMs = 10_000;
 /** Segments whose parts can still be told apart. */
 const maxDivided = 30;
 
@@ -161,6 +163,20 @@ export class HlsFeed {
     return reading;
   }
 
+  /** Not known here yet, but so near that an edge which hears of things sooner may list it already. */
+  isDue(name: string): boolean {
+    const window = this.#window;
+    const parsed = parseResourceName(name);
+    if (!window || !parsed || parsed.kind === 'init') return false;
+    const { epoch, msn } = parsed;
+    const { open } = window;
+    // Epochs are the time at which a session began: an invented one lies in the future.
+    if (epoch > window.epoch) return epoch <= this.#deps.clock.wallMs() + maxSkewMs;
+    const ahead = msn - nextMsn(window);
+    if (ahead < 0 || ahead > 1 || epoch !== (ahead === 0 && open ? open.epoch : window.epoch)) return false;
+    return parsed.kind === 'segment' || ahead === 1 || parsed.part >= (open?.parts.length ?? 0);
+  }
+
   close(): void {
     this.#isClosed = true;
     this.#subscription.unsubscribe();
@@ -181,6 +197,8 @@ export class HlsFeed {
     if (parsed.kind === 'init') {
       return window.open?.init === name || window.segments.some(({ init }) => init === name);
     }
+    if (parsed.kind === 'part' && parsed.msn === nextMsn(window))
+      return window.open?.epoch === parsed.epoch && parsed.part < window.open.parts.length;
     const segment = window.segments[parsed.msn - window.firstMsn];
     return segment !== undefined && segment.epoch === parsed.epoch && !segment.gap;
   }
@@ -209,8 +227,19 @@ export class HlsFeed {
       if (newer !== window) this.stats.stale += 1;
       return;
     }
+    this.#keepOpen(window);
     this.#set(window);
     this.#applyHeld();
+  }
+
+  /** What was being made here is a segment in another packager's window: its parts are at hand, whatever the store has. */
+  #keepOpen(window: HlsWindow): void {
+    const before = this.#window;
+    const { open } = before ?? {};
+    if (!before || !open) return;
+    const segment = window.segments[nextMsn(before) - window.firstMsn];
+    const bytes = open.parts.reduce((sum, part) => sum + part.bytes, 0);
+    if (segment && !segment.gap && segment.epoch === open.epoch && segment.bytes === bytes) this.#join(before);
   }
 
   #take(head: Held, payload: Uint8Array): void {

@@ -66,6 +66,8 @@ const drainMs = 60_000;
 /** A part that a playlist hinted at is waited for so long, in part targets. */
 const hintedParts = 6;
 const holdTargets = 3;
+/** What another edge may have listed a moment ago is waited for so long. */
+const lagMs = 800;
 /** Answers made of segments, by the bytes: they go when the cache lets go of those. */
 type Prepared = WeakMap<Uint8Array, HlsAnswer>;
 
@@ -302,7 +304,11 @@ export class HlsHandler {
       const data = feed.find(name);
       return data ? this.#resourceAnswer(name, data) : this.#notFound();
     }
-    const data = await feed.read(name);
+    if (feed.isDue(name)) {
+      const isSettled = () => feed.find(name) !== undefined || !feed.isDue(name);
+      await this.#deps.waitingRoom.during(() => feed.until(isSettled, lagMs));
+    }
+    const data = feed.find(name) ?? (await feed.read(name));
     return data ? this.#resourceAnswer(name, data) : this.#notFound();
   }
 

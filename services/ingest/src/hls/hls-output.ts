@@ -26,6 +26,7 @@ import type { Bus } from '@legacystream/core/ports/bus.ts';
 import type { Json, StateStore } from '@legacystream/core/ports/state-store.ts';
 import type { Chunk } from '@legacystream/core/sources/chunker.ts';
 import type { HlsPredecessor, HlsPredecessors } from './hls-predecessors.ts';
+import { UnstoredBlobs } from './unstored-blobs.ts';
 
 export type HlsOutputDeps = {
   readonly bus: Pick<Bus, 'publish'>;
@@ -51,6 +52,8 @@ const maxWaiting = 500;
 const maxWaitingBytes = 16 * 1024 * 1024;
 /** Writes to the store that wait for each other; what comes beyond is not stored. */
 const maxPendingWrites = 200;
+/** What is remembered of it while the store is away: eight minutes at 128 kb/s. */
+const maxUnstoredBytes = 8 * 1024 * 1024;
 /** A predecessor on this pod is waited for no longer. */
 const predecessorMs = 1_000;
 const windowTtlMs = 7 * 24 * 3_600_000;
@@ -77,6 +80,7 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   #inits = new Map<string, { readonly data: Uint8Array; storedMs: number }>();
   #writes: Promise<void> = Promise.resolve();
   #pendingWrites = 0;
+  readonly #unstored = new UnstoredBlobs(maxUnstoredBytes);
   #idle: Timer | undefined;
   #isOver = false;
 
@@ -282,26 +286,39 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   }
 
   #putBlob(name: string, data: Uint8Array, ttlMs: number): void {
-    this.#write(() => this.#deps.store.putBlob(this.#group, name, data, { ttlMs }));
+    const untilMs = this.#deps.clock.monotonicMs() + ttlMs;
+    this.#write(
+      () => this.#deps.store.putBlob(this.#group, name, data, { ttlMs }),
+      () => this.#unstored.keep({ name, data, untilMs }),
+    );
   }
 
   /** One after the other, so that no document speaks of bytes that are not there yet. */
-  #write(put: () => Promise<unknown>): void {
+  #write(put: () => Promise<unknown>, onLost?: () => void): void {
     if (this.#isOver) return;
-    if (this.#pendingWrites >= maxPendingWrites) {
+    const lose = () => {
       this.stats.storeFailures += 1;
-      return;
-    }
+      onLost?.();
+    };
+    if (this.#pendingWrites >= maxPendingWrites) return lose();
     this.#pendingWrites += 1;
     this.#writes = this.#writes.then(async () => {
       try {
         await put();
+        this.#putUnstored();
       } catch {
-        this.stats.storeFailures += 1;
+        lose();
       } finally {
         this.#pendingWrites -= 1;
       }
     });
+  }
+
+  /** The store is back: who begins to follow now finds what was made meanwhile. */
+  #putUnstored(): void {
+    if (this.#unstored.size === 0) return;
+    const nowMs = this.#deps.clock.monotonicMs();
+    for (const { name, data, untilMs } of this.#unstored.take(nowMs)) this.#putBlob(name, data, untilMs - nowMs);
   }
 }
 
