@@ -15,6 +15,7 @@ import { respondToControl } from './edge-responder.ts';
 import { FleetListeners } from './fleet-listeners.ts';
 import { HlsFeeds } from './hls/hls-feeds.ts';
 import { HlsHandler } from './hls/hls-handler.ts';
+import type { HlsParts } from './hls/hls-metrics.ts';
 import { HlsSessions } from './hls/hls-sessions.ts';
 import { SegmentCache } from './hls/segment-cache.ts';
 import { ListenerDrain } from './listener-drain.ts';
@@ -49,6 +50,7 @@ export type EdgeApp = {
   readonly hub: ChannelHub;
   readonly directory: MountDirectory;
   readonly waitingRoom: WaitingRoom;
+  readonly hls: HlsParts;
   readonly drain: ListenerDrain;
   /** True for request targets that {@link handleStream} takes. */
   readonly takesStream: (target: string) => boolean;
@@ -89,14 +91,15 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
   const cache = new SegmentCache(settings.hls.cacheSize);
   const feeds = new HlsFeeds({ bus, store, clock, cache }, subjects, directory);
   const sessions = new HlsSessions();
+  // Low latency listeners wait most of the time.
+  const hlsWaitingRoom = new WaitingRoom(settings.server.maxConnections);
   const hls = new HlsHandler({
     settings,
     clock,
     directory,
     feeds,
     sessions,
-    // Low latency listeners wait most of the time.
-    waitingRoom: new WaitingRoom(settings.server.maxConnections),
+    waitingRoom: hlsWaitingRoom,
     server,
   });
   const pages = new PublicPages(settings, directory, fleet, deps.port, () => clock.wallMs());
@@ -117,6 +120,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     hub,
     directory,
     waitingRoom,
+    hls: { handler: hls, feeds, cache, waitingRoom: hlsWaitingRoom },
     drain,
     takesStream: (target) => hls.takes(target) || streams.takes(target),
     handleStream: async (head, client) => {

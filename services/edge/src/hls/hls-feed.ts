@@ -20,9 +20,20 @@ export type HlsFeedDeps = {
   readonly store: Pick<StateStore, 'getDocument' | 'getBlob'>;
   readonly clock: Clock;
   readonly cache: SegmentCache;
+  /** Of all feeds of this edge. */
+  readonly stats: HlsFeedStats;
 };
 
-export type HlsFeedStats = { malformed: number; stale: number; reloads: number; storeReads: number };
+export type HlsFeedStats = {
+  /** Messages that were none. */
+  malformed: number;
+  /** Repeated or superseded messages. */
+  stale: number;
+  /** Times that the window was read from the store. */
+  reloads: number;
+  /** Segments and parts that were read from the store. */
+  storeReads: number;
+};
 
 type Waiter = { readonly isMet: () => boolean; readonly deadlineMs: number; readonly settle: () => void };
 type Held = Extract<HlsMessage['head'], { type: 'change' }>;
@@ -38,7 +49,6 @@ const sweepEveryMs = 250;
 const maxDivided = 30;
 
 export class HlsFeed {
-  readonly stats: HlsFeedStats = { malformed: 0, stale: 0, reloads: 0, storeReads: 0 };
   /** Since when nobody has asked for it, monotonic. */
   usedMs: number;
   readonly #deps: HlsFeedDeps;
@@ -142,7 +152,7 @@ export class HlsFeed {
     const under = this.#reading.get(name);
     if (under) return under;
     if (!this.#allowance.allows(name, this.#isListed(name))) return undefined;
-    this.stats.storeReads += 1;
+    this.#deps.stats.storeReads += 1;
     const reading = this.#deps.store
       .getBlob(this.#group, name)
       .catch(() => undefined)
@@ -188,7 +198,7 @@ export class HlsFeed {
   #receive(data: Uint8Array): void {
     const message = decodeHlsMessage(data);
     if (!message) {
-      this.stats.malformed += 1;
+      this.#deps.stats.malformed += 1;
       return;
     }
     const { head, payload } = message;
@@ -206,7 +216,7 @@ export class HlsFeed {
   #adopt(window: HlsWindow): void {
     const newer = newerWindow(this.#window, window);
     if (newer === this.#window) {
-      if (newer !== window) this.stats.stale += 1;
+      if (newer !== window) this.#deps.stats.stale += 1;
       return;
     }
     this.#set(window);
@@ -219,7 +229,7 @@ export class HlsFeed {
       window &&
       (head.epoch < window.epoch || (head.epoch === window.epoch && head.revision <= window.revision))
     ) {
-      this.stats.stale += 1;
+      this.#deps.stats.stale += 1;
       return;
     }
     if (window && head.epoch === window.epoch && head.revision === window.revision + 1) {
@@ -306,7 +316,7 @@ export class HlsFeed {
   }
 
   async #load(): Promise<void> {
-    this.stats.reloads += 1;
+    this.#deps.stats.reloads += 1;
     const { store } = this.#deps;
     const stored = await Promise.all([
       store.getDocument('hls', this.#group),

@@ -48,6 +48,14 @@ type Request = {
   readonly target: HlsTarget;
 };
 
+export type HlsRequestStats = {
+  playlists: number;
+  /** Segments, parts and initialization sections. */
+  resources: number;
+  /** Answered by anything but what was asked for. */
+  refused: number;
+};
+
 /** Of a head: nothing in it that would change the answer. */
 type Wish = { readonly isPlain: boolean };
 type KnownPath = { readonly mountPath: string; readonly group: string; readonly name: string };
@@ -70,6 +78,7 @@ const holdTargets = 3;
 type Prepared = WeakMap<Uint8Array, HlsAnswer>;
 
 export class HlsHandler {
+  readonly stats: HlsRequestStats = { playlists: 0, resources: 0, refused: 0 };
   readonly #deps: HlsHandlerDeps;
   readonly #resources: Prepared = new WeakMap();
   /** Answers made of playlists, by the way they are sent. */
@@ -130,6 +139,8 @@ export class HlsHandler {
           )
         : this.#quickResource(feed, known.name);
     if (!answer) return undefined;
+    if (known.name === mediaPlaylistName) this.stats.playlists += 1;
+    else this.stats.resources += 1;
     const wire = answer.wire(this.#deps.clock.wallMs());
     this.#deps.sessions.sent(client.socket, known.mountPath, wire.byteLength);
     return wire;
@@ -343,6 +354,9 @@ export class HlsHandler {
     const { socket } = client;
     if (socket.destroyed) return 'taken';
     const isLast = closesAfter(head) || this.#isClosed;
+    if (answer.status !== 200) this.stats.refused += 1;
+    else if (target.kind === 'resource') this.stats.resources += 1;
+    else this.stats.playlists += 1;
     const bytes = this.#write(socket, head, answer, isLast);
     this.#deps.sessions.sent(socket, target.mountPath, bytes);
     if (isLast) {

@@ -33,6 +33,8 @@ export type HlsOutputDeps = {
   readonly clock: Clock;
   readonly subjects: Subjects;
   readonly predecessors: HlsPredecessors;
+  /** Of all sources of this pod. */
+  readonly stats: HlsOutputStats;
 };
 
 export type HlsOutputSettings = {
@@ -43,7 +45,11 @@ export type HlsOutputSettings = {
   readonly windowS: number;
 };
 
-export type HlsOutputStats = { segments: number; storeFailures: number };
+export type HlsOutputStats = {
+  segments: number;
+  /** Documents and segments that did not reach the store. */
+  storeFailures: number;
+};
 
 export const sourceRendition = 'source';
 /** What comes while the window is being read; more than the store's time limit lets come. */
@@ -60,7 +66,6 @@ const initTtlMs = 7_200_000;
 const idleEveryMs = 500;
 
 export class HlsOutput implements PackagerSink, HlsPredecessor {
-  readonly stats: HlsOutputStats = { segments: 0, storeFailures: 0 };
   readonly #deps: HlsOutputDeps;
   readonly #settings: HlsOutputSettings;
   readonly #mountId: string;
@@ -181,7 +186,7 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
     if (change.type === 'segment') {
       const data = Buffer.concat(this.#openParts);
       this.#openParts = [];
-      this.stats.segments += 1;
+      this.#deps.stats.segments += 1;
       const name = segmentName(window.segments.at(-1)!.epoch, nextMsn(window) - 1, window.extension);
       this.#putBlob(name, data, segmentTtlMs(window));
       this.#renewInits();
@@ -289,7 +294,7 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   #write(put: () => Promise<unknown>): void {
     if (this.#isOver) return;
     if (this.#pendingWrites >= maxPendingWrites) {
-      this.stats.storeFailures += 1;
+      this.#deps.stats.storeFailures += 1;
       return;
     }
     this.#pendingWrites += 1;
@@ -297,7 +302,7 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
       try {
         await put();
       } catch {
-        this.stats.storeFailures += 1;
+        this.#deps.stats.storeFailures += 1;
       } finally {
         this.#pendingWrites -= 1;
       }
