@@ -24,11 +24,11 @@ class Audience {
     this.here.add(listener as unknown as SocketListener);
   }
 
-  get count(): number {
+  get socketCount(): number {
     return this.here.size;
   }
 
-  all(): Iterable<SocketListener> {
+  sockets(): Iterable<SocketListener> {
     return this.here;
   }
 }
@@ -55,14 +55,14 @@ test('the audience goes evenly over the time, and then it is over', async () => 
   clock.advance(5_000);
   const left: number[] = [];
   for (let second = 0; second < 20; second += 1) {
-    left.push(audience.count);
+    left.push(audience.socketCount);
     clock.advance(1_000);
   }
   for (const [second, count] of left.entries()) {
     const even = 1_000 - second * 50;
     assert.ok(Math.abs(count - even) <= 20, `${count} are left after ${second} s, of ${even}`);
   }
-  assert.equal(audience.count, 0);
+  assert.equal(audience.socketCount, 0);
   await done;
 });
 
@@ -83,7 +83,7 @@ test('who comes in the meantime goes too, within the time', async () => {
   }
   clock.advance(250);
   await done;
-  assert.equal(audience.count, 0);
+  assert.equal(audience.socketCount, 0);
 });
 
 test('a drain that is cancelled keeps who is still here, and can begin again', async () => {
@@ -92,12 +92,12 @@ test('a drain that is cancelled keeps who is still here, and can begin again', a
   clock.advance(15_000);
   drain.cancel();
   await done;
-  const kept = audience.count;
+  const kept = audience.socketCount;
   assert.ok(kept > 30 && kept < 70);
   clock.advance(60_000);
-  assert.equal(audience.count, kept);
+  assert.equal(audience.socketCount, kept);
   assert.equal(drain.isDraining, false);
   void drain.start();
   clock.advance(25_250);
-  assert.equal(audience.count, 0);
+  assert.equal(audience.socketCount, 0);
 });

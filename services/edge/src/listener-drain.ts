@@ -9,10 +9,10 @@ import type { SocketListener } from './socket-listener.ts';
 
 export type DrainTimes = { readonly delayMs: number; readonly overMs: number };
 
-/** Those who are to be sent away. */
+/** Those who are to be sent away: listeners of HLS go elsewhere by themselves with their next connection. */
 export interface DrainedListeners {
-  readonly count: number;
-  all(): Iterable<SocketListener>;
+  readonly socketCount: number;
+  sockets(): Iterable<SocketListener>;
 }
 
 const stepMs = 250;
@@ -66,12 +66,12 @@ export class ListenerDrain {
     const { delayMs, overMs } = this.#times;
     const leftMs = this.#startedMs + delayMs + overMs - this.#clock.monotonicMs();
     // This step and those that are left share the audience evenly, what comes of it in parts included.
-    this.#owed += (this.#listeners.count * stepMs) / (Math.max(0, leftMs) + stepMs);
-    const due = leftMs <= 0 ? this.#listeners.count : Math.floor(this.#owed);
+    this.#owed += (this.#listeners.socketCount * stepMs) / (Math.max(0, leftMs) + stepMs);
+    const due = leftMs <= 0 ? this.#listeners.socketCount : Math.floor(this.#owed);
     this.#owed -= due;
     this.#send(due);
     // Whoever comes now is sent away as well, so the end of the time is the end.
-    if (leftMs > 0 && this.#listeners.count > 0) {
+    if (leftMs > 0 && this.#listeners.socketCount > 0) {
       this.#timer = this.#clock.after(Math.min(stepMs, leftMs), () => this.#step());
     } else {
       this.#done?.resolve();
@@ -79,7 +79,7 @@ export class ListenerDrain {
   }
 
   #send(count: number): void {
-    const candidates = [...this.#listeners.all()].filter(({ endedBy }) => endedBy === undefined);
+    const candidates = [...this.#listeners.sockets()].filter(({ endedBy }) => endedBy === undefined);
     for (let i = 0; i < Math.min(count, candidates.length); i += 1) {
       const j = i + Math.floor(this.#random() * (candidates.length - i));
       const listener = candidates[j]!;

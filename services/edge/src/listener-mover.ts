@@ -7,6 +7,8 @@
  * another, an ICY listener has been told how many bytes lie between two blocks, and the
  * other mount may have a limit. A listener whose connection still holds bytes is moved at
  * once and hears those first: it is not written anything more before they have gone.
+ *
+ * Listeners of HLS ask for the mount by its name and are no part of this.
  */
 import type { Clock } from '@legacystream/core/clock.ts';
 import type { MountState } from '@legacystream/core/mounts/mount-state.ts';
@@ -48,13 +50,13 @@ export class ListenerMover {
     let moved = 0;
     if (opened) {
       const room = Math.min(most, roomOf(destination));
-      for (const listener of [...registry.listenersOf(from)]) {
+      for (const listener of [...registry.socketsOf(from)]) {
         if (moved >= room) break;
         if (this.#moveOne(listener, opened)) moved += 1;
       }
     }
     let kept = 0;
-    for (const { endedBy } of registry.listenersOf(from)) if (!endedBy) kept += 1;
+    for (const { endedBy } of registry.socketsOf(from)) if (!endedBy) kept += 1;
     return { moved, kept };
   }
 

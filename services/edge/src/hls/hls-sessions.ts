@@ -1,10 +1,325 @@
-/** placeholder until counted */
+/**
+ * Tells the listeners of HLS apart and counts them: by a signed word in the address of their
+ * playlist, by address and user agent, or not at all (`[Hls] Counting`). A session begins
+ * with the first request for a media playlist and ends some time after the last.
+ *
+ * One word is good on every edge, and each session is counted by the edge that served it
+ * last (session-claims.ts). Its id is made of what it is known by, so that it is the same on
+ * all of them and an operator can end it wherever it is by then. Everything is bounded:
+ * visitors beyond a number are served without being counted.
+ */
+import { hash as digest } from 'node:crypto';
+import type { Socket } from 'node:net';
+import type { HlsClaim } from '@legacystream/core/bus/hls-claims.ts';
+import type { Subjects } from '@legacystream/core/bus/subjects.ts';
+import type { Clock, Timer } from '@legacystream/core/clock.ts';
+import type { ListenerEnd } from '@legacystream/core/fanout/listener.ts';
+import type { Bus } from '@legacystream/core/ports/bus.ts';
+import type { StateStore } from '@legacystream/core/ports/state-store.ts';
+import { parseBasicAuth } from '@legacystream/core/protocols/credentials.ts';
+import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
+import type { AccessLog } from '@legacystream/runtime/access-log.ts';
+import type { ClientConnection } from '@legacystream/runtime/client-connection.ts';
+import type { Settings } from '@legacystream/runtime/config/settings.ts';
+import { ExpiringMap } from '@legacystream/runtime/expiring-map.ts';
+import type { ListenerRegistry } from '../listener-registry.ts';
+import { TextTable } from '../text-table.ts';
+import { HlsSession, SessionQueue } from './hls-session.ts';
+import { HlsTokens, loadTokenKey, tokenChars } from './hls-token.ts';
+import { SessionClaims } from './session-claims.ts';
+
+export type HlsVisit = {
+  readonly mountPath: string;
+  readonly head: RequestHead;
+  readonly client: ClientConnection;
+  /** As the request gives it, unchecked. */
+  readonly token: string | undefined;
+};
+
+export type HlsAdmission =
+  /** To be served; without a session where it is not counted. */
+  { readonly session: HlsSession | undefined } | { readonly refused: 403 | 503; readonly reason: string };
+
+export type HlsSessionsDeps = {
+  readonly settings: Pick<Settings['hls'], 'counting' | 'tokenKey' | 'segmentDuration'>;
+  readonly clock: Clock;
+  readonly registry: ListenerRegistry;
+  /** How many more listeners a mount may have. */
+  readonly roomOf: (path: string) => number;
+  readonly accessLog: Pick<AccessLog, 'record'> | undefined;
+  readonly bus: Pick<Bus, 'publish' | 'subscribe'>;
+  readonly store: Pick<StateStore, 'getDocument' | 'putDocument' | 'acquireLease' | 'releaseLease'>;
+  readonly subjects: Pick<Subjects, 'hlsListeners'>;
+  readonly podId: string;
+  /** How many are counted at most; others are served all the same. */
+  readonly maxSessions?: number;
+};
+
+/**
+ * Players ask again after one target duration, after half of one where nothing was new, and
+ * hold three of them: a session that is silent for longer has nothing left to play. The rest
+ * is for a player that lost its connection for a moment and comes back.
+ */
+const heldTargets = 3;
+const slackMs = 8_000;
+/** Of segments of four seconds exactly this; players of shorter ones are not asked for more haste. */
+const leastIdleMs = 20_000;
+const sweepEveryMs = 250;
+/** Sessions that end in one sweep; a million that end together take some time, but block nobody. */
+const maxSweep = 5_000;
+const defaultMaxSessions = 1_000_000;
+/** A claim that got lost is made up for after this, where there is room. */
+const claimAgainMs = 30_000;
+const killedMs = 600_000;
+const maxKilled = 65_536;
+const keyRetryMs = 2_000;
+/** The store may lose the key, or have had another after all. */
+const keyCheckMs = 60_000;
+const maxUserAgentChars = 512;
+/** Above the ids of all listeners on sockets. */
+const firstId = 2 ** 52;
+
+const uncounted: HlsAdmission = { session: undefined };
+const wasKilled: HlsAdmission = { refused: 403, reason: 'Listener was disconnected' };
+const isFull: HlsAdmission = { refused: 503, reason: 'Too many listeners' };
+
+const lastSession = Symbol('HLS session');
+type VisitedSocket = Socket & { [lastSession]?: HlsSession };
+
 export class HlsSessions {
-  newToken(_mountPath: string): string | undefined {
-    return undefined;
+  readonly #deps: HlsSessionsDeps;
+  readonly #idleMs: number;
+  readonly #maxSessions: number;
+  readonly #sessions = new Map<string, HlsSession>();
+  readonly #byHash = new Map<string, HlsSession>();
+  readonly #queue = new SessionQueue();
+  readonly #killed: ExpiringMap<true>;
+  readonly #texts = new TextTable();
+  readonly #claims: SessionClaims | undefined;
+  readonly #sweeper: Timer | undefined;
+  #key: Uint8Array | undefined;
+  #tokens: HlsTokens | undefined;
+  #keyTimer: Timer | undefined;
+  #isClosed = false;
+
+  constructor(deps: HlsSessionsDeps) {
+    this.#deps = deps;
+    this.#idleMs = Math.max(leastIdleMs, heldTargets * deps.settings.segmentDuration * 1000 + slackMs);
+    this.#maxSessions = deps.maxSessions ?? defaultMaxSessions;
+    this.#killed = new ExpiringMap(deps.clock);
+    if (deps.settings.counting === 'off') return;
+    this.#claims = new SessionClaims(deps, {
+      claimed: (claim, podId) => this.#onClaim(claim, podId),
+      killed: (hash) => this.#onKill(hash),
+    });
+    this.#sweeper = deps.clock.every(sweepEveryMs, () => this.#sweep());
   }
-  visit(_visit: unknown): { session: undefined } | { refused: 403 | 503; reason: string } {
-    return { session: undefined };
+
+  /** What was heard from other edges and was no message of theirs. */
+  get malformedClaims(): number {
+    return this.#claims?.malformed ?? 0;
   }
-  sent(_socket: unknown, _mountPath: string, _bytes: number): void {}
+
+  /** Reads the key of tokens. While the store is away it is asked again and again, and addresses are counted. */
+  async start(): Promise<void> {
+    if (this.#deps.settings.counting !== 'token' || this.#isClosed) return;
+    const { settings, store, podId, clock } = this.#deps;
+    const key = await loadTokenKey({ setting: settings.tokenKey, store, podId, current: this.#key });
+    if (this.#isClosed) return;
+    if (key && !(this.#key && Buffer.from(key).equals(this.#key))) {
+      this.#key = key;
+      this.#tokens = new HlsTokens(key);
+    }
+    if (settings.tokenKey !== '') return;
+    this.#keyTimer = clock.after(key ? keyCheckMs : keyRetryMs, () => void this.start());
+  }
+
+  /** For the links of a multivariant playlist; undefined unless counting is by token. */
+  newToken(mountPath: string): string | undefined {
+    return this.#tokens?.make(mountPath);
+  }
+
+  /** A media playlist was asked for. */
+  visit(visit: HlsVisit): HlsAdmission {
+    if (!this.#claims || this.#isClosed) return uncounted;
+    const { mountPath, token, client } = visit;
+    let key: string | undefined;
+    let session: HlsSession | undefined;
+    if (this.#tokens && token?.length === tokenChars) {
+      key = `${mountPath}\n${token}`;
+      session = this.#sessions.get(key);
+      // One that was not made here, or for another mount, says nothing; the listener may come all the same.
+      if (!session && !this.#tokens.check(mountPath, token)) key = undefined;
+    }
+    if (key === undefined) {
+      const userAgent = visit.head.headers.get('user-agent') ?? '';
+      key = `${mountPath}\n${client.ip}\n${userAgent.slice(0, maxUserAgentChars)}`;
+      session = this.#sessions.get(key);
+    }
+    if (!session) return this.#begin(visit, key);
+    this.#served(session, client.socket);
+    if (!session.isHeld) this.#takeBack(session);
+    else if (session.visitedMs - session.claimedMs >= claimAgainMs && !this.#claims.isBusy)
+      this.#claim(session);
+    return session.admission;
+  }
+
+  /** Counts what was sent on a connection, and to the session that was seen on it last if it is of that mount. */
+  sent(socket: Socket, mountPath: string, bytes: number): void {
+    this.#deps.registry.addBytes(mountPath, bytes);
+    const session = (socket as VisitedSocket)[lastSession];
+    if (session?.details.mountPath === mountPath) session.bytesSent += bytes;
+  }
+
+  /** Ends all sessions, as far as they are counted here; later visits are not counted. */
+  close(): void {
+    if (this.#isClosed) return;
+    this.#isClosed = true;
+    this.#keyTimer?.cancel();
+    this.#sweeper?.cancel();
+    this.#claims?.close();
+    for (let session = this.#queue.oldest; session; session = this.#queue.oldest) this.#end(session);
+  }
+
+  #begin(visit: HlsVisit, key: string): HlsAdmission {
+    const { registry, roomOf } = this.#deps;
+    const { mountPath, client } = visit;
+    const hash = digest('sha256', key, 'binary').slice(0, 8);
+    if (this.#killed.get(hash)) return wasKilled;
+    if (this.#sessions.size >= this.#maxSessions) return uncounted;
+    // Who comes from another edge is among those that fill the mount.
+    const isKnown = this.#claims!.isElsewhere(hash);
+    if (!isKnown && roomOf(mountPath) <= 0) return isFull;
+    const session = new HlsSession(copyOf(key), hash, this.#detailsOf(visit, hash), {
+      end: (ended, reason) => this.#close(ended, reason),
+    });
+    this.#sessions.set(session.key, session);
+    this.#byHash.set(hash, session);
+    this.#served(session, client.socket);
+    registry.addSession(session, isKnown);
+    this.#claim(session);
+    return session.admission;
+  }
+
+  #detailsOf({ mountPath, head, client, token }: HlsVisit, hash: string) {
+    const { registry, clock } = this.#deps;
+    const ownId = firstId + Number(Buffer.from(hash, 'latin1').readBigUInt64BE() >> 12n);
+    return {
+      // Two of one number are as good as impossible; then one has another number on each edge.
+      id: registry.find(mountPath, ownId) ? registry.nextId() : ownId,
+      mountPath: this.#texts.keep(mountPath),
+      ip: client.ip,
+      userAgent: this.#texts.keep(head.headers.get('user-agent') ?? ''),
+      referer: this.#texts.keep(head.headers.get('referer') ?? ''),
+      method: this.#texts.keep(head.method),
+      target: this.#texts.keep(withoutToken(head.target, token)),
+      protocol: head.protocol,
+      username: parseBasicAuth(head.headers.get('authorization'))?.user,
+      startedMs: clock.monotonicMs(),
+    };
+  }
+
+  #served(session: HlsSession, socket: VisitedSocket): void {
+    const { clock } = this.#deps;
+    session.visitedMs = clock.monotonicMs();
+    session.servedMs = Math.floor(clock.wallMs());
+    this.#heardOf(session);
+    socket[lastSession] = session;
+  }
+
+  #heardOf(session: HlsSession): void {
+    session.heardMs = this.#deps.clock.monotonicMs();
+    this.#queue.renew(session);
+  }
+
+  #claim(session: HlsSession): void {
+    session.claimedMs = session.visitedMs;
+    this.#claims!.claim(session);
+  }
+
+  /** It was on another edge and is back before it was forgotten here: it goes on as it was. */
+  #takeBack(session: HlsSession): void {
+    session.isHeld = true;
+    this.#deps.registry.addSession(session, true);
+    this.#claim(session);
+  }
+
+  /**
+   * Lets go of a session that another edge has served later. There it began with its first
+   * visit to that edge, so that the time for which it has been listening may be shorter, and
+   * the line in the access log may tell of a part of it.
+   */
+  #onClaim({ hash, servedMs }: HlsClaim, podId: string): void {
+    const session = this.#byHash.get(hash);
+    if (!session) return;
+    if (!session.isHeld) return this.#heardOf(session);
+    const isLater =
+      servedMs > session.servedMs || (servedMs === session.servedMs && podId > this.#deps.podId);
+    if (!isLater) return this.#claim(session);
+    session.isHeld = false;
+    this.#heardOf(session);
+    this.#deps.registry.removeSession(session, true);
+  }
+
+  #onKill(hash: string): void {
+    this.#remember(hash);
+    const session = this.#byHash.get(hash);
+    if (session) this.#end(session);
+  }
+
+  #close(session: HlsSession, reason: ListenerEnd): void {
+    if (this.#byHash.get(session.hash) !== session) return;
+    if (reason === 'killed') {
+      this.#remember(session.hash);
+      this.#claims?.kill(session.hash);
+    }
+    this.#end(session);
+  }
+
+  #remember(killedHash: string): void {
+    if (!this.#killed.get(killedHash) && this.#killed.size >= maxKilled) this.#killed.deleteOldest();
+    this.#killed.set(killedHash, true, killedMs);
+  }
+
+  #end(session: HlsSession): void {
+    this.#queue.remove(session);
+    this.#sessions.delete(session.key);
+    if (this.#byHash.get(session.hash) === session) this.#byHash.delete(session.hash);
+    if (!session.isHeld) return;
+    session.isHeld = false;
+    this.#deps.registry.removeSession(session);
+    const { details, visitedMs, bytesSent } = session;
+    this.#deps.accessLog?.record({
+      ...details,
+      user: details.username,
+      status: 200,
+      bytes: bytesSent,
+      // Nobody tells when a listener of HLS leaves; the last request is the last that is known.
+      seconds: Math.floor((visitedMs - details.startedMs) / 1000),
+    });
+  }
+
+  #sweep(): void {
+    const overMs = this.#deps.clock.monotonicMs() - this.#idleMs;
+    for (let count = 0; count < maxSweep; count += 1) {
+      const session = this.#queue.oldest;
+      if (!session || session.heardMs > overMs) break;
+      this.#end(session);
+    }
+    this.#killed.sweep(maxSweep);
+  }
+}
+
+/** The target of a request without the parameter that holds the token. */
+function withoutToken(target: string, token: string | undefined): string {
+  const mark = target.indexOf('?');
+  if (!token || mark < 0) return target;
+  const parameters = target.slice(mark + 1).split('&');
+  const others = parameters.filter((parameter) => parameter.slice(parameter.indexOf('=') + 1) !== token);
+  return others.length > 0 ? `${target.slice(0, mark)}?${others.join('&')}` : target.slice(0, mark);
+}
+
+/** A text of its own: what comes out of a request would hold the whole head in memory. */
+function copyOf(text: string): string {
+  return Buffer.from(text).toString();
 }
