@@ -90,7 +90,17 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
   });
   const cache = new SegmentCache(settings.hls.cacheSize);
   const feeds = new HlsFeeds({ bus, store, clock, cache }, subjects, directory);
-  const sessions = new HlsSessions();
+  const sessions = new HlsSessions({
+    settings: settings.hls,
+    clock,
+    registry,
+    roomOf: (path) => streams.roomOf(path),
+    accessLog,
+    bus,
+    store,
+    subjects,
+    podId,
+  });
   // Low latency listeners wait most of the time.
   const hlsWaitingRoom = new WaitingRoom(settings.server.maxConnections);
   const hls = new HlsHandler({
@@ -101,6 +111,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     sessions,
     waitingRoom: hlsWaitingRoom,
     server,
+    isDraining: () => drain.isDraining,
   });
   const pages = new PublicPages(settings, directory, fleet, deps.port, () => clock.wallMs());
   const mover = new ListenerMover({
@@ -114,6 +125,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
   const responder = respondToControl(bus, subjects, podId, registry, mover);
   directory.watch((state) => {
     if (state.status === 'ended') registry.forget(state.path);
+    else registry.revive(state.path);
   });
   return {
     registry,
@@ -129,7 +141,9 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     },
     answerRepeated: (head, client) => hls.answerRepeated(head, client),
     handlePage: (request, response) => pages.handle(request, response),
-    start: () => directory.catchUp(),
+    start: async () => {
+      await Promise.all([directory.catchUp(), sessions.start()]);
+    },
     refuseNew: () => {
       streams.close();
       hls.close();
@@ -140,6 +154,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
       elsewhere?.close();
       hub.close();
       feeds.close();
+      sessions.close();
       directory.close();
     },
   };

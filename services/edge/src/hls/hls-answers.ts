@@ -84,8 +84,13 @@ export class HlsAnswers {
   }
 
   refusal(status: number, reason: string): HlsAnswer {
-    const fields = ['Content-Type: text/plain; charset=utf-8', status < 500 ? shortLived : noStore];
+    const fields = ['Content-Type: text/plain; charset=utf-8', isForAll(status) ? shortLived : noStore];
     if (status === 503) fields.push('Retry-After: 2');
     return new HlsAnswer(status, this.#server, fields, Buffer.from(reason));
   }
+}
+
+/** A refusal that tells one listener from another must not be kept for others. */
+function isForAll(status: number): boolean {
+  return status !== 403 && status < 500;
 }

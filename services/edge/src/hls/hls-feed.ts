@@ -136,12 +136,24 @@ export class HlsFeed {
   find(name: string): Uint8Array | undefined {
     const data = this.#deps.cache.get(this.#key(name));
     if (data) return data;
+    const parent = this.#parentOf(name);
+    const whole = parent && this.#deps.cache.get(this.#key(parent.name));
+    return whole && divide(whole, parent.parts, parent.index);
+  }
+
+  /** The complete segment that a part belongs to, if it is known what that is made of. */
+  #parentOf(
+    name: string,
+  ): { readonly name: string; readonly parts: readonly HlsPart[]; readonly index: number } | undefined {
     const parsed = parseResourceName(name);
     if (parsed?.kind !== 'part') return undefined;
-    const parent = segmentName(parsed.epoch, parsed.msn, name.slice(name.lastIndexOf('.') + 1));
-    const parts = this.#divided.get(parent);
-    const whole = parts?.[parsed.part] && this.#deps.cache.get(this.#key(parent));
-    return whole && divide(whole, parts!, parsed.part);
+    const { epoch, msn, part: index } = parsed;
+    const parent = segmentName(epoch, msn, name.slice(name.lastIndexOf('.') + 1));
+    const window = this.#window;
+    const listed = window?.segments[msn - window.firstMsn];
+    const parts =
+      listed?.epoch === epoch && listed.parts.length > 0 ? listed.parts : this.#divided.get(parent);
+    return parts?.[index] ? { name: parent, parts, index } : undefined;
   }
 
   /**
@@ -149,6 +161,11 @@ export class HlsFeed {
    * names that nobody was told of are looked up a few times a second at most.
    */
   async read(name: string): Promise<Uint8Array | undefined> {
+    const parent = this.#parentOf(name);
+    if (parent) {
+      const whole = await this.read(parent.name);
+      return whole && divide(whole, parent.parts, parent.index);
+    }
     const under = this.#reading.get(name);
     if (under) return under;
     if (!this.#allowance.allows(name, this.#isListed(name))) return undefined;

@@ -39,6 +39,8 @@ export type HlsHandlerDeps = {
   readonly sessions: HlsSessions;
   readonly waitingRoom: WaitingRoom;
   readonly server: string;
+  /** Connections are to end, so that their clients come back elsewhere. */
+  readonly isDraining: () => boolean;
 };
 
 type Request = {
@@ -59,6 +61,7 @@ const nothing = new Uint8Array(0);
 /** A part that a playlist hinted at is waited for so long, in part targets. */
 const hintedParts = 6;
 const holdTargets = 3;
+
 export class HlsHandler {
   readonly stats: HlsRequestStats = { playlists: 0, resources: 0, refused: 0 };
   readonly #deps: HlsHandlerDeps;
@@ -99,7 +102,7 @@ export class HlsHandler {
 
   /** @see FrontDoorRoutes.repeated */
   answerRepeated(head: RequestHead, client: ClientConnection): Uint8Array | undefined {
-    return this.#isClosed ? undefined : this.#repeated.answer(head, client);
+    return this.#isClosed || this.#deps.isDraining() ? undefined : this.#repeated.answer(head, client);
   }
 
   /** A mount of that very name is a mount. */
@@ -151,8 +154,12 @@ export class HlsHandler {
     if (target.kind === 'multivariant') return this.#multivariant(request, feed);
     const directives = parseDirectives(target.rawQuery);
     if (!directives) return this.#answers.refusal(400, 'Unreadable _HLS_ directives\r\n');
-    const visit = sessions.visit({ mountPath: target.mountPath, head, client, token: directives.token });
-    if ('refused' in visit) return this.#answers.refusal(visit.refused, `${visit.reason}\r\n`);
+    // Who looks at the head alone does not listen.
+    const visit =
+      head.method === 'HEAD'
+        ? undefined
+        : sessions.visit({ mountPath: target.mountPath, head, client, token: directives.token });
+    if (visit && 'refused' in visit) return this.#answers.refusal(visit.refused, `${visit.reason}\r\n`);
     const isHere = () => isListed(feed.window!, directives) || feed.isOver;
     if (isHere()) return this.#answers.media(head, feed, directives);
     if (isTooFarAhead(feed.window!, directives))
@@ -206,7 +213,7 @@ export class HlsHandler {
   async #send({ head, client, target }: Request, answer: HlsAnswer): Promise<Handled> {
     const { socket } = client;
     if (socket.destroyed) return 'taken';
-    const isLast = closesAfter(head) || this.#isClosed;
+    const isLast = closesAfter(head) || this.#isClosed || this.#deps.isDraining();
     if (answer.status !== 200) this.stats.refused += 1;
     else if (target.kind === 'resource') this.stats.resources += 1;
     else this.stats.playlists += 1;

@@ -59,6 +59,8 @@ const maxWaitingBytes = 16 * 1024 * 1024;
 const maxPendingWrites = 200;
 /** A predecessor on this pod is waited for no longer. */
 const predecessorMs = 1_000;
+/** Parts are for whoever must complete the segment when its packager is gone; the segment holds them all. */
+const partSpareMs = 45_000;
 const windowTtlMs = 7 * 24 * 3_600_000;
 /** Initialization sections are stored anew so often, well before their time is over. */
 const initRenewMs = 600_000;
@@ -179,7 +181,7 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
       this.#openParts.push(payload);
       const { open } = window;
       const name = partName(open!.epoch, nextMsn(window), open!.parts.length - 1, window.extension);
-      this.#putBlob(name, payload, (6 * window.targetDurationS + 60) * 1000);
+      this.#putBlob(name, payload, window.targetDurationS * 1000 + partSpareMs);
       this.#putDocument(openDocumentId(this.#group), { epoch, revision, open: open! }, window);
       return;
     }
@@ -310,9 +312,9 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   }
 }
 
-/** A segment must last as long as any playlist that listed it, and its own time (RFC 8216bis §6.2.2). */
+/** After it has left the playlist a segment lasts as long as that, and its own time (RFC 8216bis §6.2.2). */
 function segmentTtlMs({ windowS, targetDurationS }: HlsWindow): number {
-  return (2 * windowS + 3 * targetDurationS + 60) * 1000;
+  return (2 * windowS + 4 * targetDurationS) * 1000;
 }
 
 /** MP3 plays as packed audio only; everything else can do more in MP4. */
