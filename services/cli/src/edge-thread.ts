@@ -49,7 +49,7 @@ const app = createPod({
 });
 const metrics = new Metrics({ processMetrics: false });
 registerProcessMetrics(metrics, app.frontDoor.stats, bus.stats);
-registerIngestMetrics(metrics, app.ingest.registry);
+registerIngestMetrics(metrics, app.ingest);
 registerEdgeMetrics(metrics, app.edge);
 registerForwardingMetrics(metrics, app.splice, app.proxy);
 

@@ -21,8 +21,13 @@ export function drains(role: PodRole): boolean {
   return role === 'edge';
 }
 
-/** The settings as they count for a role: control has a port of its own and nothing that encoders ask for. */
-export function settingsOf(role: PodRole, settings: Settings): Settings {
+/**
+ * The settings as they count for a role: where no listener comes none is counted, and control
+ * has a port of its own and nothing that encoders ask for.
+ */
+export function settingsOf(role: PodRole, given: Settings): Settings {
+  if (servesListeners(role)) return given;
+  const settings: Settings = { ...given, hls: { ...given.hls, counting: 'off' } };
   if (role !== 'control') return settings;
   return {
     ...settings,

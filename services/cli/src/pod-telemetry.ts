@@ -52,7 +52,7 @@ function metricsOf({ app, bus, store, log, threads }: PodTelemetryDeps): Metrics
     onCollectError: (error, name) => log.error('metric.failed', { name, error }),
   });
   registerProcessMetrics(metrics, app.frontDoor.stats, bus.stats);
-  registerIngestMetrics(metrics, app.ingest.registry);
+  registerIngestMetrics(metrics, app.ingest);
   registerEdgeMetrics(metrics, app.edge);
   registerForwardingMetrics(metrics, app.splice, app.proxy);
   registerConnectionMetrics(metrics, bus, store);

@@ -15,6 +15,7 @@ import { respondToControl } from './edge-responder.ts';
 import { FleetListeners } from './fleet-listeners.ts';
 import { HlsFeeds } from './hls/hls-feeds.ts';
 import { HlsHandler } from './hls/hls-handler.ts';
+import type { HlsParts } from './hls/hls-metrics.ts';
 import { HlsSessions } from './hls/hls-sessions.ts';
 import { SegmentCache } from './hls/segment-cache.ts';
 import { ListenerDrain } from './listener-drain.ts';
@@ -49,6 +50,7 @@ export type EdgeApp = {
   readonly hub: ChannelHub;
   readonly directory: MountDirectory;
   readonly waitingRoom: WaitingRoom;
+  readonly hls: HlsParts;
   readonly drain: ListenerDrain;
   /** True for request targets that {@link handleStream} takes. */
   readonly takesStream: (target: string) => boolean;
@@ -88,16 +90,28 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
   });
   const cache = new SegmentCache(settings.hls.cacheSize);
   const feeds = new HlsFeeds({ bus, store, clock, cache }, subjects, directory);
-  const sessions = new HlsSessions();
+  const sessions = new HlsSessions({
+    settings: settings.hls,
+    clock,
+    registry,
+    roomOf: (path) => streams.roomOf(path),
+    accessLog,
+    bus,
+    store,
+    subjects,
+    podId,
+  });
+  // Low latency listeners wait most of the time.
+  const hlsWaitingRoom = new WaitingRoom(settings.server.maxConnections);
   const hls = new HlsHandler({
     settings,
     clock,
     directory,
     feeds,
     sessions,
-    // Low latency listeners wait most of the time.
-    waitingRoom: new WaitingRoom(settings.server.maxConnections),
+    waitingRoom: hlsWaitingRoom,
     server,
+    isDraining: () => drain.isDraining,
   });
   const pages = new PublicPages(settings, directory, fleet, deps.port, () => clock.wallMs());
   const mover = new ListenerMover({
@@ -111,12 +125,14 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
   const responder = respondToControl(bus, subjects, podId, registry, mover);
   directory.watch((state) => {
     if (state.status === 'ended') registry.forget(state.path);
+    else registry.revive(state.path);
   });
   return {
     registry,
     hub,
     directory,
     waitingRoom,
+    hls: { handler: hls, feeds, cache, waitingRoom: hlsWaitingRoom },
     drain,
     takesStream: (target) => hls.takes(target) || streams.takes(target),
     handleStream: async (head, client) => {
@@ -125,7 +141,9 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     },
     answerRepeated: (head, client) => hls.answerRepeated(head, client),
     handlePage: (request, response) => pages.handle(request, response),
-    start: () => directory.catchUp(),
+    start: async () => {
+      await Promise.all([directory.catchUp(), sessions.start()]);
+    },
     refuseNew: () => {
       streams.close();
       hls.close();
@@ -136,6 +154,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
       elsewhere?.close();
       hub.close();
       feeds.close();
+      sessions.close();
       directory.close();
     },
   };

@@ -3,11 +3,13 @@ import type { WheelStats } from '@legacystream/core/fanout/delivery-wheel.ts';
 import type { Metrics } from '@legacystream/runtime/metrics.ts';
 import type { EdgeApp } from './app.ts';
 import type { AudioSequenceStats } from './audio-sequence.ts';
+import { registerHlsMetrics } from './hls/hls-metrics.ts';
 
 export function registerEdgeMetrics(
   metrics: Metrics,
-  { registry, hub, waitingRoom, directory }: EdgeApp,
+  { registry, hub, waitingRoom, directory, hls }: EdgeApp,
 ): void {
+  registerHlsMetrics(metrics, hls);
   const total = (field: keyof WheelStats | keyof AudioSequenceStats) => () => {
     const closed: Readonly<Partial<Record<typeof field, number>>> = hub.closedTotals;
     let value = closed[field] || 0;

@@ -1,11 +1,11 @@
 /**
- * The pages that every edge answers from shared state: the status page and its assets,
- * Icecast's status in JSON and text, playlists.
+ * The pages that every edge answers from shared state: the status page and its assets, the
+ * player for the frames of other sites, Icecast's status in JSON and text, playlists.
  */
 import type { IncomingMessage, ServerResponse } from 'node:http';
 import { gzipSync } from 'node:zlib';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
-import { parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
+import { isReservedPath, parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
 import { parseQuery, splitTarget, textOf } from '@legacystream/core/protocols/query.ts';
 import { type Playlist, renderM3u, renderPls, renderXspf } from '@legacystream/core/status/playlists.ts';
 import { renderSevenXsl, sevenXslContentType } from '@legacystream/core/status/seven-xsl.ts';
@@ -14,9 +14,11 @@ import { clientAddressOf } from '@legacystream/runtime/client-address.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import { baseUrlFor, type FleetStatus, type FleetView } from '@legacystream/runtime/fleet-status.ts';
 import type { MountDirectory } from './mount-directory.ts';
+import { renderEmbedPage } from './pages/embed-page.ts';
+import { hasHls } from './pages/hls-path.ts';
 import { notFoundBody, notFoundContentType } from './pages/not-found-page.ts';
 import { loadPageAssets } from './pages/page-assets.ts';
-import { assetHeaders, isAssetFresh, pageHeaders } from './pages/page-headers.ts';
+import { assetHeaders, embedHeaders, isAssetFresh, pageHeaders } from './pages/page-headers.ts';
 import { renderStatusPage } from './pages/status-page.ts';
 import { parsePlaylistPath } from './playlist-path.ts';
 
@@ -24,6 +26,8 @@ type Answer = {
   readonly status?: number;
   readonly headers: Readonly<Record<string, string>>;
   readonly body: string | Buffer;
+  /** The body as it was compressed before. */
+  readonly gzip?: () => Buffer;
 };
 
 const dynamicHeaders = {
@@ -32,6 +36,7 @@ const dynamicHeaders = {
   'X-Content-Type-Options': 'nosniff',
 };
 const compressAboveBytes = 1024;
+const embedPrefix = '/embed/';
 
 export class PublicPages {
   readonly #settings: Settings;
@@ -73,7 +78,8 @@ export class PublicPages {
     const asset = this.#assets.get(rawPath === '/favicon.ico' ? '/assets/favicon.svg' : rawPath);
     if (asset) {
       const isFresh = isAssetFresh(asset, request.headers['if-none-match']);
-      return { status: isFresh ? 304 : 200, headers: assetHeaders(asset), body: isFresh ? '' : asset.body };
+      const headers = assetHeaders(asset);
+      return isFresh ? { status: 304, headers, body: '' } : { headers, body: asset.body, gzip: asset.gzip };
     }
     const { host, secure } = clientAddressOf(request.socket, request.headers);
     const baseUrl = baseUrlFor(this.#settings, host, secure, this.#port());
@@ -95,7 +101,7 @@ export class PublicPages {
       case '/robots.txt':
         return text('text/plain; charset=utf-8', 'User-agent: *\nDisallow: /admin/\n');
       default:
-        return this.#playlist(rawPath, baseUrl);
+        return rawPath.startsWith(embedPrefix) ? this.#embedPage(rawPath) : this.#playlist(rawPath, baseUrl);
     }
   }
 
@@ -109,9 +115,24 @@ export class PublicPages {
       serverName: server.hostname || 'LegacyStream',
       status,
       mounts,
+      hasHls: (state) => hasHls(this.#settings, state),
       ingestHost: new URL(baseUrl).host,
       nowMs: this.#nowMs(),
     });
+  }
+
+  #embedPage(rawPath: string): Answer | undefined {
+    const path = mountPathOrEmpty(rawPath.slice(embedPrefix.length - 1));
+    if (path === '' || isReservedPath(path)) return undefined;
+    const state = this.#directory.find(path);
+    // What a mount will be is not known before it is on air.
+    const body = renderEmbedPage({
+      path,
+      name: state?.info.name ?? '',
+      contentType: state?.codecPending ? '' : (state?.contentType ?? ''),
+      hasHls: state && !state.codecPending ? hasHls(this.#settings, state) : undefined,
+    });
+    return { status: state ? 200 : 404, headers: embedHeaders(), body };
   }
 
   async #playlist(rawPath: string, baseUrl: string): Promise<Answer | undefined> {
@@ -156,7 +177,7 @@ function send(
   if (mayCompress && body.byteLength > compressAboveBytes) {
     headers['Vary'] = 'Accept-Encoding';
     if (accepts) {
-      body = gzipSync(body, { level: 4 });
+      body = answer.gzip?.() ?? gzipSync(body, { level: 4 });
       headers['Content-Encoding'] = 'gzip';
     }
   }

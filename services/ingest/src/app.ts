@@ -14,6 +14,7 @@ export type IngestDeps = SessionDeps & { readonly settings: Settings; readonly a
 
 export type IngestApp = {
   readonly registry: SourceRegistry;
+  readonly hls: HlsOutputs;
   readonly handleHttp: (head: RequestHead, client: ClientConnection) => Promise<Handled>;
   readonly handleShoutcast: (line: string, client: ClientConnection) => Promise<void>;
   /** Lets every source go, so that its encoder can come back elsewhere. */
@@ -30,6 +31,7 @@ export function createIngest(deps: IngestDeps): IngestApp {
   const shoutcast = new ShoutcastSourceHandler(registry, access, settings, log);
   return {
     registry,
+    hls,
     handleHttp: (head, client) => http.handle(head, client),
     handleShoutcast: (line, client) => shoutcast.handle(line, client),
     close: () => registry.closeAll('shutdown'),

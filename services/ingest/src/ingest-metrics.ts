@@ -1,8 +1,17 @@
 /** What ingest tells Prometheus. */
 import type { Metrics } from '@legacystream/runtime/metrics.ts';
-import type { SourceRegistry } from './source-registry.ts';
+import type { IngestApp } from './app.ts';
 
-export function registerIngestMetrics(metrics: Metrics, registry: SourceRegistry): void {
+export function registerIngestMetrics(metrics: Metrics, { registry, hls }: IngestApp): void {
+  metrics.registerCounter('legacystream_ingest_hls_segments_total', 'HLS segments made.', [], () => [
+    { value: hls.stats.segments },
+  ]);
+  metrics.registerCounter(
+    'legacystream_ingest_hls_store_failures_total',
+    'HLS segments, parts and windows that did not reach the store.',
+    [],
+    () => [{ value: hls.stats.storeFailures }],
+  );
   metrics.registerGauge('legacystream_ingest_sources_active', 'Sources on air.', [], () => [
     { value: registry.count },
   ]);

@@ -25,7 +25,7 @@ import { StateFile, type StoredDocument } from './state-file.ts';
 
 export type MemoryStateStoreOptions = {
   readonly clock: Clock;
-  /** What all blobs together may take; 256 MiB by default. */
+  /** What all blobs together may take; 1 GiB by default. */
   readonly maxBlobBytes?: number;
 };
 
@@ -38,7 +38,7 @@ type Lease = { readonly holder: string; readonly epoch: number };
 type StoredValue = { readonly json: string; readonly epoch: number | undefined };
 
 const persistentKinds: readonly DocumentKind[] = ['peak', 'ban', 'setting'];
-const defaultMaxBlobBytes = 256 * 1024 * 1024;
+const defaultMaxBlobBytes = 1024 * 1024 * 1024;
 const sweepPeriodMs = 10_000;
 const sweepEntries = 1000;
 

@@ -46,7 +46,7 @@ export interface PackagerSink {
 }
 
 const nothing = new Uint8Array(0);
-/** 2026-01-01; hours since then number discontinuities. */
+/** 2026-01-01; discontinuities are numbered from the ten minutes since then. */
 const discontinuityEpochMs = Date.UTC(2026, 0, 1);
 /** Dates follow the wall clock by steps no larger than this a segment, so that they never overlap much. */
 const slewMs = 20;
@@ -226,7 +226,7 @@ export class Packager {
         revision: 1,
         firstMsn: first,
         // Small, because hls.js keeps an array as long as this number, and copies it at every discontinuity.
-        discontinuitySequence: Math.max(0, Math.floor((nowMs - discontinuityEpochMs) / 3_600_000)),
+        discontinuitySequence: Math.max(0, Math.floor((nowMs - discontinuityEpochMs) / 600_000)),
         segments: [],
         open: undefined,
         titles: [],

@@ -20,9 +20,20 @@ export type HlsFeedDeps = {
   readonly store: Pick<StateStore, 'getDocument' | 'getBlob'>;
   readonly clock: Clock;
   readonly cache: SegmentCache;
+  /** Of all feeds of this edge. */
+  readonly stats: HlsFeedStats;
 };
 
-export type HlsFeedStats = { malformed: number; stale: number; reloads: number; storeReads: number };
+export type HlsFeedStats = {
+  /** Messages that were none. */
+  malformed: number;
+  /** Repeated or superseded messages. */
+  stale: number;
+  /** Times that the window was read from the store. */
+  reloads: number;
+  /** Segments and parts that were read from the store. */
+  storeReads: number;
+};
 
 type Waiter = { readonly isMet: () => boolean; readonly deadlineMs: number; readonly settle: () => void };
 type Held = Extract<HlsMessage['head'], { type: 'change' }>;
@@ -40,7 +51,6 @@ const maxSkewMs = 10_000;
 const maxDivided = 30;
 
 export class HlsFeed {
-  readonly stats: HlsFeedStats = { malformed: 0, stale: 0, reloads: 0, storeReads: 0 };
   /** Since when nobody has asked for it, monotonic. */
   usedMs: number;
   readonly #deps: HlsFeedDeps;
@@ -128,12 +138,24 @@ export class HlsFeed {
   find(name: string): Uint8Array | undefined {
     const data = this.#deps.cache.get(this.#key(name));
     if (data) return data;
+    const parent = this.#parentOf(name);
+    const whole = parent && this.#deps.cache.get(this.#key(parent.name));
+    return whole && divide(whole, parent.parts, parent.index);
+  }
+
+  /** The complete segment that a part belongs to, if it is known what that is made of. */
+  #parentOf(
+    name: string,
+  ): { readonly name: string; readonly parts: readonly HlsPart[]; readonly index: number } | undefined {
     const parsed = parseResourceName(name);
     if (parsed?.kind !== 'part') return undefined;
-    const parent = segmentName(parsed.epoch, parsed.msn, name.slice(name.lastIndexOf('.') + 1));
-    const parts = this.#divided.get(parent);
-    const whole = parts?.[parsed.part] && this.#deps.cache.get(this.#key(parent));
-    return whole && divide(whole, parts!, parsed.part);
+    const { epoch, msn, part: index } = parsed;
+    const parent = segmentName(epoch, msn, name.slice(name.lastIndexOf('.') + 1));
+    const window = this.#window;
+    const listed = window?.segments[msn - window.firstMsn];
+    const parts =
+      listed?.epoch === epoch && listed.parts.length > 0 ? listed.parts : this.#divided.get(parent);
+    return parts?.[index] ? { name: parent, parts, index } : undefined;
   }
 
   /**
@@ -141,10 +163,15 @@ export class HlsFeed {
    * names that nobody was told of are looked up a few times a second at most.
    */
   async read(name: string): Promise<Uint8Array | undefined> {
+    const parent = this.#parentOf(name);
+    if (parent) {
+      const whole = await this.read(parent.name);
+      return whole && divide(whole, parent.parts, parent.index);
+    }
     const under = this.#reading.get(name);
     if (under) return under;
     if (!this.#allowance.allows(name, this.#isListed(name))) return undefined;
-    this.stats.storeReads += 1;
+    this.#deps.stats.storeReads += 1;
     const reading = this.#deps.store
       .getBlob(this.#group, name)
       .catch(() => undefined)
@@ -206,7 +233,7 @@ export class HlsFeed {
   #receive(data: Uint8Array): void {
     const message = decodeHlsMessage(data);
     if (!message) {
-      this.stats.malformed += 1;
+      this.#deps.stats.malformed += 1;
       return;
     }
     const { head, payload } = message;
@@ -224,7 +251,7 @@ export class HlsFeed {
   #adopt(window: HlsWindow): void {
     const newer = newerWindow(this.#window, window);
     if (newer === this.#window) {
-      if (newer !== window) this.stats.stale += 1;
+      if (newer !== window) this.#deps.stats.stale += 1;
       return;
     }
     this.#keepOpen(window);
@@ -239,7 +266,8 @@ export class HlsFeed {
     if (!before || !open) return;
     const segment = window.segments[nextMsn(before) - window.firstMsn];
     const bytes = open.parts.reduce((sum, part) => sum + part.bytes, 0);
-    if (segment && !segment.gap && segment.epoch === open.epoch && segment.bytes === bytes) this.#join(before);
+    if (segment && !segment.gap && segment.epoch === open.epoch && segment.bytes === bytes)
+      this.#join(before);
   }
 
   #take(head: Held, payload: Uint8Array): void {
@@ -248,7 +276,7 @@ export class HlsFeed {
       window &&
       (head.epoch < window.epoch || (head.epoch === window.epoch && head.revision <= window.revision))
     ) {
-      this.stats.stale += 1;
+      this.#deps.stats.stale += 1;
       return;
     }
     if (window && head.epoch === window.epoch && head.revision === window.revision + 1) {
@@ -335,7 +363,7 @@ export class HlsFeed {
   }
 
   async #load(): Promise<void> {
-    this.stats.reloads += 1;
+    this.#deps.stats.reloads += 1;
     const { store } = this.#deps;
     const stored = await Promise.all([
       store.getDocument('hls', this.#group),

@@ -8,12 +8,13 @@ import { hlsGroup } from '@legacystream/core/hls/stored-window.ts';
 import { mountIdOf } from '@legacystream/core/mounts/mount-path.ts';
 import type { MountState } from '@legacystream/core/mounts/mount-state.ts';
 import type { MountDirectory } from '../mount-directory.ts';
-import { HlsFeed, type HlsFeedDeps } from './hls-feed.ts';
+import { HlsFeed, type HlsFeedDeps, type HlsFeedStats } from './hls-feed.ts';
 
 const idleMs = 60_000;
 const sweepEveryMs = 5_000;
 
 export class HlsFeeds {
+  readonly stats: HlsFeedStats = { malformed: 0, stale: 0, reloads: 0, storeReads: 0 };
   readonly #deps: HlsFeedDeps;
   readonly #subjects: Subjects;
   readonly #feeds = new Map<string, HlsFeed>();
@@ -21,8 +22,8 @@ export class HlsFeeds {
   readonly #sweep: Timer;
   readonly #unwatch: () => void;
 
-  constructor(deps: HlsFeedDeps, subjects: Subjects, directory: MountDirectory) {
-    this.#deps = deps;
+  constructor(deps: Omit<HlsFeedDeps, 'stats'>, subjects: Subjects, directory: MountDirectory) {
+    this.#deps = { ...deps, stats: this.stats };
     this.#subjects = subjects;
     this.#clock = deps.clock;
     this.#sweep = deps.clock.every(sweepEveryMs, () => this.#dropIdle());

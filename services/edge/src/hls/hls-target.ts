@@ -15,6 +15,8 @@ export type HlsTarget = {
 );
 
 export const mediaPlaylistName = 'live.m3u8';
+/** The stream as its source sends it. */
+export const sourceRendition = 'source';
 const multivariantSuffix = '/playlist.m3u8';
 const resourcePattern = /^(.+)\/hls\/([a-z0-9-]{1,32})\/([a-z0-9.-]{1,64})$/;
 

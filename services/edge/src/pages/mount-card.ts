@@ -13,6 +13,7 @@ import type { MountStatusView } from '@legacystream/core/status/server-status.ts
 import { renderClassicRows } from './classic-rows.ts';
 import { describeAudio } from './describe-audio.ts';
 import { hueOf, renderDialArt } from './dial-art.ts';
+import { hlsPathOf } from './hls-path.ts';
 import { type Html, html } from './html-template.ts';
 import { icon } from './page-icons.ts';
 import { safeLink } from './safe-link.ts';
@@ -21,7 +22,7 @@ import { describeDuration } from './time-on-air.ts';
 /** status-page.js says it the same way. */
 const untitled = 'This stream sends no titles';
 
-export function renderMountCard(view: MountStatusView, nowMs: number): Html {
+export function renderMountCard(view: MountStatusView, hasHls: boolean, nowMs: number): Html {
   const { path, contentType, nowPlaying, status, info } = view.state;
   const name = info.name || path.slice(1);
   const href = encodeMountPath(path);
@@ -37,12 +38,13 @@ ${renderHead(view, name, id)}
 <p class="label">Now playing</p>
 <p class="now-title${title === '' && ' untitled'}" dir="auto" data-field="title">${title || untitled}</p>
 </div>
-<legacystream-player src="${href}" type="${contentType}" name="${name}">
+<legacystream-player src="${href}" type="${contentType}" hls="${hasHls && hlsPathOf(path)}" name="${name}">
 <audio controls preload="none" src="${href}"></audio>
 </legacystream-player>
 ${renderFacts(view, nowMs)}
 <nav class="links" aria-label="Open ${name} elsewhere">
-${['m3u', 'pls', 'xspf'].map((kind) => renderPlaylistLink(href, kind))}
+${['m3u', 'pls', 'xspf'].map((kind) => renderPlaylistLink(`${href}.${kind}`, kind.toUpperCase()))}
+${hasHls && renderPlaylistLink(hlsPathOf(path), 'HLS')}
 <button class="link needs-script" type="button" data-copy="${view.listenUrl}">
 ${icon('copy')}${icon('check')}<span>Copy link</span></button>
 </nav>
@@ -91,8 +93,7 @@ function renderFact(label: string, value: Html): Html {
   return html`<div class="fact"><dt class="label">${label}</dt><dd>${value}</dd></div>`;
 }
 
-function renderPlaylistLink(href: string, kind: string): Html {
-  const name = kind.toUpperCase();
-  return html`<a class="link" href="${href}.${kind}" aria-label="${name} playlist">${icon('playlist')}${name}</a>
+function renderPlaylistLink(href: string, name: string): Html {
+  return html`<a class="link" href="${href}" aria-label="${name} playlist">${icon('playlist')}${name}</a>
 `;
 }

@@ -1,12 +1,15 @@
 import assert from 'node:assert/strict';
 import { readdirSync, readFileSync } from 'node:fs';
+import { createRequire } from 'node:module';
 import { test } from 'node:test';
+import { gunzipSync } from 'node:zlib';
 import { notFoundBody } from './not-found-page.ts';
 import { loadPageAssets } from './page-assets.ts';
-import { assetHeaders, isAssetFresh, pageHeaders } from './page-headers.ts';
+import { assetHeaders, embedHeaders, isAssetFresh, pageHeaders } from './page-headers.ts';
 import { describeDuration } from './time-on-air.ts';
 
 const assets = loadPageAssets();
+const { version: hlsVersion } = createRequire(import.meta.url)('hls.js/package.json') as { version: string };
 
 const asset = (name: string) => {
   const found = assets.get(`/assets/${name}`);
@@ -26,19 +29,61 @@ test('every asset has a body, a type that is no guess and a tag of its content',
   }
 });
 
-test('every file of the folder is served, and nothing else', () => {
+test('every file of the folder is served, and hls.js with its licence, and nothing else', () => {
   const files = readdirSync(new URL('./assets/', import.meta.url)).map((name) => `/assets/${name}`);
-  assert.deepEqual([...assets.keys()].sort(), files.sort());
+  const hls = [`/assets/hls-${hlsVersion}.js`, `/assets/hls-${hlsVersion}.license.txt`];
+  assert.deepEqual([...assets.keys()].sort(), [...files, ...hls].sort());
 });
 
 test('assets fetch nothing from elsewhere', () => {
-  for (const { body } of assets.values()) {
-    const foreign = body.toString().match(/(?:https?:)?\/\/[\w-]+\.[\w.-]+/g) ?? [];
+  // Names of an XML namespace and of a scheme of messages, which nobody fetches.
+  const names = ['http://www.w3.org', 'https://aomedia.org'];
+  for (const { contentType, body } of assets.values()) {
+    if (contentType.startsWith('text/plain')) continue;
+    const foreign = body.toString().match(/(?:https?:\/\/|(?<=["'`(])\/\/)[\w-]+\.[\w.-]+/g) ?? [];
     assert.deepEqual(
-      foreign.filter((address) => address !== 'http://www.w3.org'),
+      foreign.filter((address) => !names.includes(address)),
       [],
     );
   }
+});
+
+test('every module that an asset imports is an asset', () => {
+  for (const { contentType, body } of assets.values()) {
+    if (!contentType.startsWith('text/javascript')) continue;
+    for (const [, name] of body.toString().matchAll(/(?:from |import\(|hlsScript = )'\.\/([^']+)'/g))
+      asset(name!);
+  }
+  assert.match(asset('hls-stream.js').body.toString(), /import\(hlsScript\)/);
+});
+
+test('hls.js is fetched when it is needed, kept for good, and names its licence', () => {
+  const hls = asset(`hls-${hlsVersion}.js`);
+  assert.match(assetHeaders(hls)['Cache-Control'] ?? '', /^public, max-age=\d{8}, immutable$/);
+  const text = hls.body.toString();
+  assert.match(
+    text,
+    new RegExp(`^/\\*! hls\\.js ${RegExp.escape(hlsVersion)}, .*hls-[\\d.]+\\.license\\.txt \\*/\\n`),
+  );
+  assert.doesNotMatch(text, /sourceMappingURL/);
+  assert.match(asset(`hls-${hlsVersion}.license.txt`).body.toString(), /Apache License, Version 2\.0/);
+  assert.equal(assetHeaders(asset('player.js'))['Cache-Control'], 'no-cache');
+  for (const name of ['player.js', 'status-page.js', 'hls-stream.js'])
+    assert.doesNotMatch(asset(name).body.toString(), /^import .*hls-\d/m);
+});
+
+test('an asset is compressed once', () => {
+  const one = asset('player.js');
+  assert.deepEqual(gunzipSync(one.gzip()), one.body);
+  assert.equal(one.gzip(), one.gzip());
+});
+
+test('the player may be loaded by every site, and the page for frames framed by it', () => {
+  assert.equal(assetHeaders(asset('player.js'))['Access-Control-Allow-Origin'], '*');
+  assert.equal(assetHeaders(asset('player.js'))['Cross-Origin-Resource-Policy'], 'cross-origin');
+  assert.match(embedHeaders()['Content-Security-Policy'] ?? '', /; frame-ancestors \*$/);
+  assert.equal(embedHeaders()['X-Frame-Options'], undefined);
+  assert.match(pageHeaders()['Content-Security-Policy'] ?? '', /; frame-ancestors 'none'$/);
 });
 
 test('a cached asset is recognised by its tag', () => {

@@ -14,6 +14,7 @@ function page(mounts: readonly MountStatusView[], serverName = 'Radio Nordlicht'
     serverName,
     status: sampleServer(),
     mounts,
+    hasHls: ({ codec }) => codec === 'mp3',
     ingestHost: 'radio.example:8000',
     nowMs,
   });
@@ -55,8 +56,17 @@ test('a card tells what the stream is, what it plays and where to open it', () =
   assert.ok(html.includes('data-listenurl="http://radio.example/club/a%20%26%20b.mp3"'));
   assert.match(
     html,
-    /<legacystream-player src="[^"]+" type="audio\/mpeg" name="Night Shift">\s*<audio controls/,
+    /<legacystream-player src="[^"]+" type="audio\/mpeg" hls="[^"]+" name="Night Shift">\s*<audio controls/,
   );
+});
+
+test('HLS is linked, and named to the player, for the mounts that have it', () => {
+  const withHls = page([full]);
+  assert.equal(withHls.match(/="\/club\/a%20%26%20b\.mp3\/playlist\.m3u8"/g)?.length, 2);
+  assert.match(withHls, /aria-label="HLS playlist"/);
+  const without = page([sampleMount({ path: '/b.webm', codec: 'matroska' })]);
+  assert.doesNotMatch(without, /playlist\.m3u8|HLS/);
+  assert.match(without, / hls="" /);
 });
 
 test('the rows that scrapers of Icecast’s page read are there word for word', () => {
@@ -112,14 +122,16 @@ test('nothing on air: how to go on air, with a placeholder for the password', ()
 
 test('a host that could break out of the command is not put into it', () => {
   const status = sampleServer();
+  const hasHls = () => true;
   for (const ingestHost of ['x";rm -rf ~;"', '$(id):8000', 'a b', '', 'h:80:90']) {
-    const html = renderStatusPage({ serverName: 'R', status, mounts: [], ingestHost, nowMs });
+    const html = renderStatusPage({ serverName: 'R', status, mounts: [], hasHls, ingestHost, nowMs });
     assert.ok(html.includes('YOUR_PASSWORD@localhost:8000/'), ingestHost);
   }
   const html = renderStatusPage({
     serverName: 'R',
     status,
     mounts: [],
+    hasHls,
     ingestHost: '[2001:db8::1]:9000',
     nowMs,
   });

@@ -4,6 +4,7 @@
  * and takes streams in and out without a reload. Nothing comes from elsewhere, and
  * there is no inline script or style, so the strictest content policy fits it.
  */
+import type { MountState } from '@legacystream/core/mounts/mount-state.ts';
 import {
   type MountStatusView,
   publicMounts,
@@ -22,6 +23,8 @@ export type StatusPageView = {
   readonly status: ServerStatus;
   /** Hidden and ended mounts may be among them; they are left out here. */
   readonly mounts: readonly MountStatusView[];
+  /** Whether a mount is served as HLS. */
+  readonly hasHls: (state: MountState) => boolean;
   /** `host:port` that encoders connect to. */
   readonly ingestHost: string;
   readonly nowMs: number;
@@ -69,7 +72,7 @@ ${iconSprite}
 <p class="connection" role="status" data-connection></p>
 </header>
 <main id="streams" class="streams" tabindex="-1">
-${mounts.length === 0 ? renderOffAir(view.ingestHost) : mounts.map((mount) => renderMountCard(mount, nowMs))}</main>
+${mounts.length === 0 ? renderOffAir(view.ingestHost) : mounts.map((mount) => renderMountCard(mount, view.hasHls(mount.state), nowMs))}</main>
 <p class="visually-hidden" role="status" data-announce></p>
 <footer class="page-foot">
 <p>${status.serverId}, up for ${describeDuration(nowMs - status.startedAtMs)}${

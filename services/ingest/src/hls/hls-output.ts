@@ -34,6 +34,8 @@ export type HlsOutputDeps = {
   readonly clock: Clock;
   readonly subjects: Subjects;
   readonly predecessors: HlsPredecessors;
+  /** Of all sources of this pod. */
+  readonly stats: HlsOutputStats;
 };
 
 export type HlsOutputSettings = {
@@ -44,7 +46,11 @@ export type HlsOutputSettings = {
   readonly windowS: number;
 };
 
-export type HlsOutputStats = { segments: number; storeFailures: number };
+export type HlsOutputStats = {
+  segments: number;
+  /** Documents and segments that did not reach the store. */
+  storeFailures: number;
+};
 
 export const sourceRendition = 'source';
 /** What comes while the window is being read; more than the store's time limit lets come. */
@@ -56,6 +62,8 @@ const maxPendingWrites = 200;
 const maxUnstoredBytes = 8 * 1024 * 1024;
 /** A predecessor on this pod is waited for no longer. */
 const predecessorMs = 1_000;
+/** Parts are for whoever must complete the segment when its packager is gone; the segment holds them all. */
+const partSpareMs = 45_000;
 const windowTtlMs = 7 * 24 * 3_600_000;
 /** Initialization sections are stored anew so often, well before their time is over. */
 const initRenewMs = 600_000;
@@ -63,7 +71,6 @@ const initTtlMs = 7_200_000;
 const idleEveryMs = 500;
 
 export class HlsOutput implements PackagerSink, HlsPredecessor {
-  readonly stats: HlsOutputStats = { segments: 0, storeFailures: 0 };
   readonly #deps: HlsOutputDeps;
   readonly #settings: HlsOutputSettings;
   readonly #mountId: string;
@@ -178,14 +185,14 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
       this.#openParts.push(payload);
       const { open } = window;
       const name = partName(open!.epoch, nextMsn(window), open!.parts.length - 1, window.extension);
-      this.#putBlob(name, payload, (6 * window.targetDurationS + 60) * 1000);
+      this.#putBlob(name, payload, window.targetDurationS * 1000 + partSpareMs);
       this.#putDocument(openDocumentId(this.#group), { epoch, revision, open: open! }, window);
       return;
     }
     if (change.type === 'segment') {
       const data = Buffer.concat(this.#openParts);
       this.#openParts = [];
-      this.stats.segments += 1;
+      this.#deps.stats.segments += 1;
       const name = segmentName(window.segments.at(-1)!.epoch, nextMsn(window) - 1, window.extension);
       this.#putBlob(name, data, segmentTtlMs(window));
       this.#renewInits();
@@ -297,7 +304,7 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   #write(put: () => Promise<unknown>, onLost?: () => void): void {
     if (this.#isOver) return;
     const lose = () => {
-      this.stats.storeFailures += 1;
+      this.#deps.stats.storeFailures += 1;
       onLost?.();
     };
     if (this.#pendingWrites >= maxPendingWrites) return lose();
@@ -318,13 +325,14 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   #putUnstored(): void {
     if (this.#unstored.size === 0) return;
     const nowMs = this.#deps.clock.monotonicMs();
-    for (const { name, data, untilMs } of this.#unstored.take(nowMs)) this.#putBlob(name, data, untilMs - nowMs);
+    for (const { name, data, untilMs } of this.#unstored.take(nowMs))
+      this.#putBlob(name, data, untilMs - nowMs);
   }
 }
 
-/** A segment must last as long as any playlist that listed it, and its own time (RFC 8216bis §6.2.2). */
+/** After it has left the playlist a segment lasts as long as that, and its own time (RFC 8216bis §6.2.2). */
 function segmentTtlMs({ windowS, targetDurationS }: HlsWindow): number {
-  return (2 * windowS + 3 * targetDurationS + 60) * 1000;
+  return (2 * windowS + 4 * targetDurationS) * 1000;
 }
 
 /** MP3 plays as packed audio only; everything else can do more in MP4. */

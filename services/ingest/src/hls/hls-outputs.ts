@@ -1,15 +1,16 @@
 /** Opens the HLS of source sessions, and knows who packaged each mount before. */
 import type { MountSettings } from '@legacystream/runtime/config/mount-schema.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
-import { HlsOutput, type HlsOutputDeps } from './hls-output.ts';
+import { HlsOutput, type HlsOutputDeps, type HlsOutputStats } from './hls-output.ts';
 import { HlsPredecessors } from './hls-predecessors.ts';
 
 export class HlsOutputs {
+  readonly stats: HlsOutputStats = { segments: 0, storeFailures: 0 };
   readonly #deps: HlsOutputDeps;
   readonly #settings: Settings['hls'];
 
-  constructor(deps: Omit<HlsOutputDeps, 'predecessors'>, settings: Settings['hls']) {
-    this.#deps = { ...deps, predecessors: new HlsPredecessors() };
+  constructor(deps: Omit<HlsOutputDeps, 'predecessors' | 'stats'>, settings: Settings['hls']) {
+    this.#deps = { ...deps, predecessors: new HlsPredecessors(), stats: this.stats };
     this.#settings = settings;
   }
 

@@ -2,7 +2,11 @@ import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { UnstoredBlobs } from './unstored-blobs.ts';
 
-const blob = (name: string, bytes: number, untilMs = 1_000) => ({ name, data: new Uint8Array(bytes), untilMs });
+const blob = (name: string, bytes: number, untilMs = 1_000) => ({
+  name,
+  data: new Uint8Array(bytes),
+  untilMs,
+});
 const names = (blobs: readonly { readonly name: string }[]) => blobs.map(({ name }) => name);
 
 test('gives back once what is still of use', () => {

@@ -1,29 +1,31 @@
 /**
- * <legacystream-player src="/live.mp3" type="audio/mpeg" name="Station">: a player for
- * one live stream. Pausing drops the connection and playing again joins the stream
- * as it is by then; a connection that breaks is made anew a few times before the
- * player gives up, without a seam where the browser lets the page feed it with the
- * format. Only one player of a page sounds at a time.
+ * <legacystream-player src="/live.aac" type="audio/aac" name="Station">: a player for
+ * one live stream, on the status page and on any other site. Pausing drops the connection
+ * and playing again joins the stream as it is by then; what breaks is begun anew a few
+ * times, and in another way where the first does not work, before the player gives up.
+ * Only one player of a page sounds at a time. stream-ways.js says what is played how.
  *
- * Attributes: `src`, `type` and `name`. The element reflects what it does in `state`:
- * `idle`, `connecting`, `playing` or `error`, for style sheets. It fires
- * `legacystream-state` (bubbling) when that changes.
+ * Attributes: `src` and `name`; `type`, without which the server is asked; `hls`, the
+ * address of the HLS playlist, empty where there is none, without it `<src>/playlist.m3u8`;
+ * `prefer`, which is `hls` or `plain`; `latency="low"`; `titles`, for the name and what is
+ * playing to be shown in the player itself. The element reflects what it does in `state`
+ * (`idle`, `connecting`, `playing` or `error`), and how in `way`. It fires, bubbling,
+ * `legacystream-state` when that changes, and `legacystream-title` when the sound comes
+ * to another title that stands in the stream.
  */
 
+import { HlsStream } from './hls-stream.js';
+import { iconOf, make, rememberedVolume, rememberVolume } from './player-parts.js';
+import { PolledTitles } from './polled-titles.js';
 import { pieceTypeOf, ResumingStream } from './resuming-stream.js';
+import { browserPowers, dependsOnType, waysToPlay } from './stream-ways.js';
+import { TimedTitles } from './timed-titles.js';
 
 const retryDelaysMs = [1000, 2000, 4000, 8000, 15_000];
-const volumeKey = 'legacystream-volume';
-
-const shapes = {
-  play: 'M8.2 5.1c0-1 1.1-1.6 2-1.1l10 6.9c.8.5.8 1.7 0 2.2l-10 6.9c-.9.5-2-.1-2-1.1z',
-  pause:
-    'M7 4h2.6c.7 0 1.2.5 1.2 1.2v13.600c0 .7-.5 1.2-1.2 1.2H7c-.7 0-1.2-.5-1.2-1.200V5.200C5.8 4.5 6.3 4 7 4zm7.4 0H17c.7 0 1.2.5 1.2 1.200v13.600c0 .7-.5 1.2-1.2 1.200h-2.600c-.7 0-1.2-.5-1.2-1.200V5.200c0-.7.5-1.2 1.2-1.200z',
-  sound:
-    'M11.5 4.6 7.2 8.200H4.500c-.8 0-1.5.7-1.5 1.500v4.600c0 .8.7 1.5 1.5 1.500h2.700l4.3 3.600c.6.5 1.5.1 1.5-.7V5.300c0-.8-.9-1.2-1.5-.7zM16 8.400a5 5 0 0 1 0 7.200l1.3 1.400a6.9 6.9 0 0 0 0-10zm2.6-2.700a8.7 8.7 0 0 1 0 12.600l1.3 1.400a10.6 10.6 0 0 0 0-15.400z',
-  muted:
-    'M11.5 4.6 7.2 8.200H4.500c-.8 0-1.5.7-1.5 1.500v4.600c0 .8.7 1.5 1.5 1.500h2.700l4.3 3.600c.6.5 1.5.1 1.5-.7V5.300c0-.8-.9-1.2-1.5-.7zm4.6 4.5-1.3 1.3 1.7 1.6-1.7 1.6 1.3 1.3 1.7-1.6 1.6 1.6 1.3-1.3-1.6-1.6 1.6-1.6-1.3-1.3-1.6 1.600z',
-};
+/** Attempts in a row without a sound after which another way is tried, where this one did work before. */
+const maxSilentAttempts = 3;
+const askTypeMs = 5000;
+const styleAddress = new URL('./player.css', import.meta.url).href;
 
 /** The player that sounds, if any. */
 let current;
@@ -31,8 +33,18 @@ let current;
 class LegacyStreamPlayer extends HTMLElement {
   #audio = new Audio();
   #stream;
+  #titles;
+  #timedTitle;
+  /** Ways that are left, the one in use first. */
+  #ways = ['plain'];
+  /** Whether the way in use has brought a sound, and attempts since that brought none. */
+  #hasWorked = false;
+  #silentAttempts = 0;
+  /** Counts connections, so that an answer for an earlier one is known as such. */
+  #attempt = 0;
   #button;
   #status;
+  #now;
   #mute;
   #slider;
   #failures = 0;
@@ -55,12 +67,31 @@ class LegacyStreamPlayer extends HTMLElement {
     return this.getAttribute('state') === 'playing' || this.getAttribute('state') === 'connecting';
   }
 
+  /** The title that the sound has come to; undefined while the stream itself tells none. */
+  get timedTitle() {
+    return this.#timedTitle;
+  }
+
   play() {
     if (current !== undefined && current !== this) current.stop();
     current = this;
     this.#failures = 0;
     this.#startedAt = 0;
-    this.#connect();
+    this.#disconnect();
+    this.#show('connecting', 'Connecting…');
+    const prefer = this.getAttribute('prefer') ?? undefined;
+    const wish = { hasHls: this.getAttribute('hls') !== '', prefer, powers: browserPowers() };
+    const type = this.getAttribute('type') ?? '';
+    const begin = (knownType) => {
+      this.#takeWay(waysToPlay({ ...wish, type: knownType }));
+      this.#connect();
+    };
+    // Some browsers allow a sound only in the very moment in which the button is pressed.
+    if (type !== '' || !dependsOnType(wish)) return begin(type);
+    const attempt = this.#attempt;
+    this.#askType().then((asked) => {
+      if (attempt === this.#attempt) begin(asked);
+    });
   }
 
   stop() {
@@ -69,26 +100,68 @@ class LegacyStreamPlayer extends HTMLElement {
     this.#show('idle', 'Listen live');
   }
 
+  #addresses() {
+    const address = this.getAttribute('src') ?? '';
+    return { address, hlsAddress: this.getAttribute('hls') ?? `${address.split('?', 1)[0]}/playlist.m3u8` };
+  }
+
+  async #askType() {
+    const { address } = this.#addresses();
+    const signal = AbortSignal.timeout(askTypeMs);
+    const answer = await fetch(address, { method: 'HEAD', cache: 'no-store', signal }).catch(() => undefined);
+    const type = answer?.ok ? (answer.headers.get('Content-Type') ?? '') : '';
+    if (type !== '') this.setAttribute('type', type);
+    return type;
+  }
+
+  #takeWay(ways) {
+    this.#ways = ways;
+    this.#hasWorked = false;
+    this.#silentAttempts = 0;
+    this.setAttribute('way', ways[0]);
+  }
+
   #connect() {
     this.#disconnect();
+    this.#silentAttempts += 1;
     this.#show('connecting', this.#failures === 0 ? 'Connecting…' : 'Reconnecting…');
-    const address = this.getAttribute('src') ?? '';
-    const pieceType = pieceTypeOf(this.getAttribute('type') ?? '');
-    if (pieceType) {
-      this.#stream = new ResumingStream(this.#audio, address, pieceType, () => this.#onBroken());
+    const { address, hlsAddress } = this.#addresses();
+    const [way] = this.#ways;
+    if (way === 'plain') {
+      if (this.hasAttribute('titles') && URL.canParse(address, location.href))
+        this.#titles = new PolledTitles(address, (title) => this.#showTitle(title));
     } else {
-      this.#audio.src = address;
+      this.#titles = new TimedTitles(this.#audio, (title) => this.#onTimedTitle(title));
     }
+    if (way === 'hls') {
+      const isLowLatency = this.getAttribute('latency') === 'low';
+      this.#stream = new HlsStream(this.#audio, hlsAddress, isLowLatency, (isHopeless) =>
+        this.#onBroken(isHopeless),
+      );
+    } else if (way === 'native-hls') {
+      this.#audio.src = hlsAddress;
+    } else {
+      const pieceType = pieceTypeOf(this.getAttribute('type') ?? '');
+      if (pieceType)
+        this.#stream = new ResumingStream(this.#audio, address, pieceType, () => this.#onBroken());
+      else this.#audio.src = address;
+    }
+    const attempt = this.#attempt;
     this.#audio.play().catch((reason) => {
       // A refusal of the browser is no fault of the stream, so trying again by itself is no use.
-      if (reason?.name === 'NotAllowedError') this.#fail('Press play once more to start the sound');
+      if (reason?.name === 'NotAllowedError' && attempt === this.#attempt)
+        this.#fail('Press play once more to start the sound');
     });
   }
 
   /** Without an address the browser lets go of the connection at once. */
   #disconnect() {
+    this.#attempt += 1;
     clearTimeout(this.#retryTimer);
     clearInterval(this.#clockTimer);
+    this.#titles?.close();
+    this.#titles = undefined;
+    this.#timedTitle = undefined;
     this.#stream?.close();
     this.#stream = undefined;
     this.#audio.removeAttribute('src');
@@ -97,6 +170,8 @@ class LegacyStreamPlayer extends HTMLElement {
 
   #onPlaying() {
     this.#failures = 0;
+    this.#hasWorked = true;
+    this.#silentAttempts = 0;
     this.#startedAt ||= performance.now();
     this.#show('playing', '');
     this.#tick();
@@ -105,8 +180,20 @@ class LegacyStreamPlayer extends HTMLElement {
     this.#announceToSystem();
   }
 
-  #onBroken() {
+  #onFault() {
+    if (this.#stream instanceof HlsStream) this.#stream.recover();
+    else this.#onBroken();
+  }
+
+  /** @param isHopeless whether the way in use has shown that it will not work here */
+  #onBroken(isHopeless = false) {
     if (!this.playing) return;
+    const isUseless = isHopeless || !this.#hasWorked || this.#silentAttempts >= maxSilentAttempts;
+    if (isUseless && this.#ways.length > 1) {
+      this.#takeWay(this.#ways.slice(1));
+      this.#connect();
+      return;
+    }
     if (this.#startedAt === 0 && this.#unsupported()) {
       this.#fail('This browser cannot play the format; try the M3U link');
       return;
@@ -131,6 +218,17 @@ class LegacyStreamPlayer extends HTMLElement {
   #unsupported() {
     const type = this.getAttribute('type') ?? '';
     return type !== '' && this.#audio.canPlayType(type) === '';
+  }
+
+  #onTimedTitle(title) {
+    this.#timedTitle = title;
+    this.#showTitle(title);
+    this.dispatchEvent(new CustomEvent('legacystream-title', { bubbles: true, detail: { title } }));
+  }
+
+  #showTitle(title) {
+    if (this.#now) this.#now.textContent = title;
+    this.#tellSystem(title);
   }
 
   #tick() {
@@ -162,11 +260,15 @@ class LegacyStreamPlayer extends HTMLElement {
     navigator.mediaSession.setActionHandler('play', () => this.play());
     for (const action of ['pause', 'stop'])
       navigator.mediaSession.setActionHandler(action, () => this.stop());
-    this.describe(this.dataset.title ?? '');
+    this.#tellSystem(this.dataset.title ?? '');
   }
 
-  /** Tells lock screens the title that plays now. */
+  /** Tells lock screens what plays at the live end, unless the stream itself tells what sounds. */
   describe(title) {
+    if (this.#timedTitle === undefined) this.#tellSystem(title);
+  }
+
+  #tellSystem(title) {
     this.dataset.title = title;
     if (current !== this || !('mediaSession' in navigator)) return;
     const name = this.getAttribute('name') ?? '';
@@ -183,15 +285,9 @@ class LegacyStreamPlayer extends HTMLElement {
   }
 
   #build() {
+    bringStyle();
     const name = this.getAttribute('name') ?? 'the stream';
-    this.#audio.preload = 'none';
-    this.#audio.addEventListener('playing', () => this.#onPlaying());
-    this.#audio.addEventListener('waiting', () => {
-      clearInterval(this.#clockTimer);
-      if (this.playing) this.#show('connecting', 'Buffering…');
-    });
-    for (const event of ['error', 'ended']) this.#audio.addEventListener(event, () => this.#onBroken());
-
+    this.#listen();
     this.#button = make('button', { type: 'button', class: 'player-button' });
     this.#button.addEventListener('click', () => (this.playing ? this.stop() : this.play()));
     this.#status = make('span', { class: 'player-status', role: 'status' });
@@ -206,7 +302,7 @@ class LegacyStreamPlayer extends HTMLElement {
     this.#mute.addEventListener('click', () => this.#setVolume(this.#audio.volume || 1, !this.#audio.muted));
     this.#slider.addEventListener('input', () => {
       this.#setVolume(Number(this.#slider.value) / 100, false);
-      remember(this.#slider.value);
+      rememberVolume(this.#slider.value);
     });
 
     const light = make('span', { class: 'player-light', 'aria-hidden': 'true' });
@@ -215,6 +311,7 @@ class LegacyStreamPlayer extends HTMLElement {
     const bar = make('div', { class: 'player-bar' });
     bar.append(light, this.#status, sound);
     this.replaceChildren(this.#button, bar, this.#audio);
+    if (this.hasAttribute('titles')) this.prepend(this.#buildTitles());
 
     this.#setVolume(rememberedVolume(), false);
     // Where only the hardware keys set the volume, a slider would be a lie.
@@ -224,41 +321,37 @@ class LegacyStreamPlayer extends HTMLElement {
     this.#audio.volume = probe;
     this.#show('idle', 'Listen live');
   }
-}
 
-function make(tag, attributes) {
-  const element = document.createElement(tag);
-  for (const [name, value] of Object.entries(attributes)) element.setAttribute(name, value);
-  return element;
-}
+  #listen() {
+    this.#audio.preload = 'none';
+    this.#audio.addEventListener('playing', () => this.#onPlaying());
+    this.#audio.addEventListener('waiting', () => {
+      clearInterval(this.#clockTimer);
+      if (this.playing) this.#show('connecting', 'Buffering…');
+    });
+    this.#audio.addEventListener('error', () => this.#onFault());
+    this.#audio.addEventListener('ended', () => this.#onBroken());
+    this.#audio.addEventListener('loadedmetadata', () => {
+      // The last playlist of a stream that is over would be played from its beginning.
+      if (this.#ways[0] === 'native-hls' && Number.isFinite(this.#audio.duration)) this.#onBroken();
+    });
+  }
 
-function iconOf(shape) {
-  const svg = document.createElementNS('http://www.w3.org/2000/svg', 'svg');
-  svg.setAttribute('viewBox', '0 0 24 24');
-  svg.setAttribute('aria-hidden', 'true');
-  svg.setAttribute('class', `player-icon player-icon-${shape}`);
-  const path = document.createElementNS('http://www.w3.org/2000/svg', 'path');
-  path.setAttribute('d', shapes[shape]);
-  svg.append(path);
-  return svg;
-}
-
-/** Storage may be switched off, which costs no more than the memory of the volume. */
-function rememberedVolume() {
-  try {
-    const percent = Number.parseInt(localStorage.getItem(volumeKey) ?? '', 10);
-    return percent >= 0 && percent <= 100 ? percent / 100 : 0.8;
-  } catch {
-    return 0.8;
+  #buildTitles() {
+    const shown = make('p', { class: 'player-now' });
+    const station = make('b', { class: 'player-name', dir: 'auto' });
+    station.textContent = this.getAttribute('name') ?? '';
+    this.#now = make('span', { class: 'player-title', role: 'status', dir: 'auto' });
+    shown.append(station, this.#now);
+    return shown;
   }
 }
 
-function remember(percent) {
-  try {
-    localStorage.setItem(volumeKey, percent);
-  } catch {
-    // See rememberedVolume.
-  }
+/** A site that embeds the player needs no more than its script. */
+function bringStyle() {
+  const sheets = [...document.querySelectorAll('link[rel="stylesheet"]')];
+  if (sheets.some(({ href }) => href === styleAddress)) return;
+  document.head.append(make('link', { rel: 'stylesheet', href: styleAddress }));
 }
 
 customElements.define('legacystream-player', LegacyStreamPlayer);

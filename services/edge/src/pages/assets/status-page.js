@@ -5,6 +5,8 @@
  * sounds is never touched.
  */
 
+import { titleOfSource } from './polled-titles.js';
+
 const statusUrl = '/status-json.xsl';
 const periodMs = 5000;
 const longestPeriodMs = 60_000;
@@ -68,11 +70,12 @@ async function showStreams(sources) {
 }
 
 function showSource(card, source) {
-  const title = source.artist ? `${source.artist} - ${source.title}` : (source.title ?? '');
   const startedAt = Date.parse(source.stream_start_iso8601.replace(/\+0000$/, 'Z'));
   const player = card.querySelector('legacystream-player');
-  const titleChanged = setField(card, 'title', title || untitled);
-  card.querySelector('.now-title').classList.toggle('untitled', title === '');
+  const liveTitle = titleOfSource(source);
+  // Who listens reads what sounds, which the live end may be ahead of.
+  const title = player?.timedTitle ?? liveTitle;
+  showTitle(card, title);
   setField(card, 'listeners', number.format(source.listeners));
   setField(card, 'peak', number.format(source.listener_peak));
   setField(card, 'started', describeDuration(Date.now() - startedAt));
@@ -84,8 +87,7 @@ function showSource(card, source) {
   }
   card.toggleAttribute('data-lingering', source.status === 'lingering');
   card.removeAttribute('data-gone');
-  player?.describe?.(title);
-  if (titleChanged && title && player?.playing) announcer.textContent = `Now playing: ${title}`;
+  player?.describe?.(liveTitle);
 
   const rows = {
     'Stream Name:': source.server_name,
@@ -100,6 +102,13 @@ function showSource(card, source) {
     const value = rows[row.cells[0].textContent];
     if (value !== undefined) setText(row.cells[1], String(value));
   }
+}
+
+function showTitle(card, title) {
+  const isNew = setField(card, 'title', title || untitled);
+  card.querySelector('.now-title').classList.toggle('untitled', title === '');
+  if (isNew && title && card.querySelector('legacystream-player')?.playing)
+    announcer.textContent = `Now playing: ${title}`;
 }
 
 /** A card whose player sounds stays until it is stopped, marked as gone. */
@@ -203,6 +212,10 @@ document.addEventListener('click', async (event) => {
 document.addEventListener('legacystream-state', (event) => {
   event.target.closest('.card')?.setAttribute('data-player', event.detail.state);
   if (event.detail.state === 'idle') syncedWith = undefined;
+});
+document.addEventListener('legacystream-title', (event) => {
+  const card = event.target.closest('.card');
+  if (card !== null) showTitle(card, event.detail.title);
 });
 document.addEventListener('visibilitychange', () => {
   if (!document.hidden) refresh();
