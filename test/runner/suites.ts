@@ -19,6 +19,7 @@ export const suites: readonly Suite[] = [
     name: 'unit',
     patterns: [
       'services/*/src/**/*.test.ts',
+      'test/support/**/*.test.ts',
       'test/contract/**/*.test.ts',
       'test/fuzz/**/*.test.ts',
       'test/bench/**/*.test.ts',

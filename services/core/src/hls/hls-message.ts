@@ -42,6 +42,7 @@ const maxTitles = 1_000;
 const maxTextLength = 16 * 1024;
 const extensions = ['mp3', 'aac', 'm4s'];
 const initPattern = /^(?:init-[0-9a-f]{16}\.mp4)?$/;
+const latestMs = Date.UTC(9999, 11, 31);
 const nothing = new Uint8Array(0);
 
 export function encodeHlsMessage(head: HlsMessageHead, payload: Uint8Array = nothing): Uint8Array {
@@ -112,6 +113,7 @@ function isChange(value: unknown, payloadBytes: number): value is HlsChange {
 function isWindow(value: unknown): value is HlsWindow {
   if (!isRecord(value)) return false;
   return (
+    value['isOver'] === undefined &&
     (value['container'] === 'packed' || value['container'] === 'fmp4') &&
     extensions.includes(value['extension'] as string) &&
     typeof value['codecs'] === 'string' &&
@@ -189,9 +191,9 @@ function isDuration(value: unknown): value is number {
   return typeof value === 'number' && value >= 0 && value <= 604_800;
 }
 
-/** Within what a date can say (ECMA-262 §21.4.1.1). */
+/** Within what a date of four digits can say (RFC 3339). */
 function isTime(value: unknown): value is number {
-  return typeof value === 'number' && value >= 0 && value <= 8.64e15;
+  return typeof value === 'number' && value >= 0 && value <= latestMs;
 }
 
 function parse(text: string): unknown {

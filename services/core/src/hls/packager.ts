@@ -48,6 +48,10 @@ export interface PackagerSink {
 const nothing = new Uint8Array(0);
 /** 2026-01-01; discontinuities are numbered from the ten minutes since then. */
 const discontinuityEpochMs = Date.UTC(2026, 0, 1);
+/** How often it is asked for gaps. */
+const idleEveryMs = 500;
+/** A source that gave something since is late, but there. */
+const stalledMs = 1500;
 /** Dates follow the wall clock by steps no larger than this a segment, so that they never overlap much. */
 const slewMs = 20;
 /** A source that is early or late by less is on time. */
@@ -75,6 +79,8 @@ export class Packager {
   #title: TimedTitle | undefined;
   #titleId = 0;
   #latestMediaMs: number;
+  /** When a gap must stand for time, unless a segment comes before: within 1.5 target durations of the last. */
+  #gapDueMs: number;
 
   /** @param previous the window that it goes on from; what was being made in it has been completed */
   constructor(
@@ -94,6 +100,7 @@ export class Packager {
     const last = previous?.segments.at(-1);
     this.#endPdtMs = last ? last.pdtMs + last.durationS * 1000 : 0;
     this.#latestMediaMs = wallMs();
+    this.#gapDueMs = this.#latestMediaMs + options.segmentS * 1500 - idleEveryMs;
   }
 
   get window(): HlsWindow | undefined {
@@ -142,13 +149,16 @@ export class Packager {
   idle(): void {
     const { segmentS } = this.#options;
     const window = this.#window;
-    if (!window || nextMsn(window) === 0 || this.#wallMs() - this.#latestMediaMs < segmentS * 1500) return;
+    const nowMs = this.#wallMs();
+    if (!window || nowMs < this.#gapDueMs || nowMs - this.#latestMediaMs < stalledMs) return;
+    const dueMs = this.#gapDueMs;
     this.#endTimeline();
+    if (this.#endPdtMs === 0) this.#endPdtMs = this.#latestMediaMs;
     const isFirst = !window.segments.at(-1)?.gap;
     const start = { epoch: this.#epoch, pdtMs: this.#endPdtMs, discontinuity: isFirst, init: '' };
     this.#change({ type: 'gap', start, durationS: segmentS });
     this.#endPdtMs += segmentS * 1000;
-    this.#latestMediaMs += segmentS * 1000;
+    this.#gapDueMs = dueMs + segmentS * 1000;
   }
 
   /** Nothing more comes: what there is becomes the last segment. */
@@ -159,7 +169,10 @@ export class Packager {
   #take(events: readonly TrackEvent[]): void {
     for (const event of events) {
       if (event.type === 'config') this.#beginTimeline(event.config);
-      else if (event.type === 'sample' && this.#segmenter) {
+      else if (event.type === 'sample') {
+        // After a silence that gaps stood for, what comes is a timeline of its own.
+        if (!this.#segmenter && this.#config) this.#beginTimeline(this.#config);
+        if (!this.#segmenter) continue;
         this.#latestMediaMs = this.#wallMs();
         const part = this.#segmenter.push(event.sample);
         if (part) this.#write(part);
@@ -192,7 +205,6 @@ export class Packager {
     const part = this.#segmenter?.end();
     if (part) this.#write(part);
     this.#segmenter = undefined;
-    this.#config = undefined;
     this.#isBroken = this.#window !== undefined && nextMsn(this.#window) > 0;
   }
 
@@ -206,7 +218,7 @@ export class Packager {
       container,
       extension: container === 'fmp4' ? 'm4s' : config.codec === 'mp3' ? 'mp3' : 'aac',
       codecs: codecsAttribute(config),
-      targetDurationS: Math.ceil(segmentS),
+      targetDurationS: Math.max(Math.ceil(segmentS), Math.round(segmentS + longestSampleS)),
       // What parts of packed audio would be, nothing says.
       partTargetS: lowLatency && container === 'fmp4' && longestSampleS <= partS ? partS : 0,
       windowS,
@@ -235,7 +247,8 @@ export class Packager {
       const fits =
         before.container === profile.container &&
         before.extension === profile.extension &&
-        before.targetDurationS === profile.targetDurationS;
+        before.targetDurationS === profile.targetDurationS &&
+        before.partTargetS === profile.partTargetS;
       const kept = fits ? before : forgetSegments(before);
       this.#window = { ...kept, ...profile, epoch: this.#epoch, revision: before.revision + 1 };
     }
@@ -263,6 +276,7 @@ export class Packager {
     if (!part.endsSegment) return;
     const segmentMs = durationOf(this.#window!.open?.parts ?? []) * 1000;
     this.#change({ type: 'segment' });
+    this.#gapDueMs = this.#wallMs() + this.#options.segmentS * 1500 - idleEveryMs;
     this.#endPdtMs = this.#segmentPdtMs + segmentMs;
     this.#segmentPdtMs = this.#endPdtMs + this.#slew();
     this.#segmentTicks = part.baseTicks + part.durationTicks;
@@ -294,7 +308,9 @@ export class Packager {
     const { title, artist, url } = this.#title!;
     const latest = this.#window!.titles.at(-1);
     if (latest && latest.title === title && latest.artist === artist && latest.url === url) return;
-    const id = `${this.#epoch.toString(36)}-${this.#titleId}`;
+    const id = `${this.#epoch.toString(36)}-${this.#window!.revision}`;
+    // Ranges that began together would both last until the next one.
+    if (latest) startMs = Math.max(startMs, latest.startMs + 1);
     this.#change({ type: 'title', title: { id, startMs, title, artist, url } });
   }
 
