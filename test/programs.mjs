@@ -32,6 +32,7 @@ export const programs = [
     also: ['chromium-browser', 'google-chrome'],
   },
   { name: 'icecast2', debian: 'icecast2', use: 'the reference to compare with', also: ['icecast'] },
+  { name: 'nginx', debian: 'nginx-light', use: 'the reference to compare HLS with' },
   { name: 'redis-server', debian: 'redis-server', use: 'keeps leases and documents' },
   { name: 'redis-sentinel', debian: 'redis-sentinel', use: 'makes a replica of Redis the primary' },
   { name: 'redis-cli', debian: 'redis-tools', use: 'forms a Redis cluster' },

@@ -3,6 +3,7 @@ import { chmod, mkdtemp, rm } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import type { Cleanup } from './cleanup.ts';
+import { compileC } from './compile-c.ts';
 import { type Certificate, createCertificate } from './servers/certificate.ts';
 
 export type BenchOptions = {
@@ -28,7 +29,7 @@ export class BenchContext {
   readonly cleanup: Cleanup;
   #folder: Promise<string> | undefined;
   #certificate: Promise<Certificate> | undefined;
-  #compiled: Promise<string | undefined> | undefined;
+  readonly #compiled = new Map<string, Promise<string | undefined>>();
 
   constructor(options: BenchOptions, cleanup: Cleanup) {
     this.options = options;
@@ -52,10 +53,13 @@ export class BenchContext {
     return this.#certificate;
   }
 
-  /** The send loop's program, compiled at first use. */
-  async compiled(compile: (folder: string) => Promise<string | undefined>): Promise<string | undefined> {
-    this.#compiled ??= this.#temporaryFolder().then(compile);
-    return this.#compiled;
+  /** A C program, compiled at first use; undefined where there is no compiler. */
+  compiled(source: URL): Promise<string | undefined> {
+    const known = this.#compiled.get(source.href);
+    if (known) return known;
+    const compiling = this.#temporaryFolder().then((folder) => compileC(source, folder));
+    this.#compiled.set(source.href, compiling);
+    return compiling;
   }
 
   #temporaryFolder(): Promise<string> {

@@ -22,7 +22,7 @@ ${scenarios.map(({ name, summary }) => `  ${name.padEnd(14)} ${summary}`).join('
   ${'all'.padEnd(14)} each of them; writes docs/benchmarks.md and docs/benchmarks.json
 
 options:
-  --listeners N   listeners, at most 17000
+  --listeners N   listeners, at most 17000; hls: connections, at most 4000
   --seconds S     seconds measured for each server, over all rounds together
   --rounds R      rounds, in each of which every server has its turn (3)
   --rate N        storm: connections a second

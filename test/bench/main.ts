@@ -1,6 +1,6 @@
 /**
- * `npm run bench -- <scenario>`: measures this server beside Icecast and a plain send loop
- * and prints what it found. Figures go to standard output, progress to standard error;
+ * `npm run bench -- <scenario>`: measures this server beside Icecast, nginx and a plain send
+ * loop and prints what it found. Figures go to standard output, progress to standard error;
  * whatever it started is gone when it ends, however it ends.
  */
 import { writeFile } from 'node:fs/promises';

@@ -6,14 +6,14 @@ import { scenarios } from './scenario-table.ts';
 import { type ServerName, serverLabels } from './servers/bench-server.ts';
 import type { Spread } from './statistics.ts';
 
-const names: readonly ServerName[] = ['ours', 'icecast', 'sendLoop'];
+const names: readonly ServerName[] = ['ours', 'icecast', 'nginx', 'sendLoop'];
 
 export function renderResult(result: ScenarioResult): string {
-  const shown = names.filter((name) => result[name] !== null);
-  const summary = scenarios.find(({ name }) => name === result.scenario)?.summary ?? '';
+  const shown = names.filter((name) => result[name]);
+  const scenario = scenarios.find(({ name }) => name === result.scenario);
   const parts = [
     `## ${result.scenario}`,
-    `${summary}: ${result.listeners} listeners, ${roundsOf(result)} for each server.`,
+    `${scenario?.summary ?? ''}: ${result.listeners} ${scenario?.audience ?? 'listeners'}, ${roundsOf(result)} for each server.`,
     figureTable(result, shown),
     ratioLines(result),
     ...shown.flatMap((name) => correctnessLine(name, result[name]!)),
@@ -66,7 +66,12 @@ function ratioLines(result: ScenarioResult): string {
     const among = range.rounds.length > 1 ? ` ${formatRange(range)}` : '';
     return [`${label}, LegacyStream to ${serverLabels[name]}: **${formatNumber(ratio)}**${among}.`];
   };
-  return [...line('icecast', result.ratio), ...line('sendLoop', result.ratioToSendLoop)].join('\n');
+  const lines = [
+    ...line('icecast', result.ratio),
+    ...line('nginx', result.ratio),
+    ...line('sendLoop', result.ratioToSendLoop),
+  ];
+  return lines.join('\n');
 }
 
 function correctnessLine(name: ServerName, { correctness, slowCorrectness }: ServerResult): string[] {
@@ -83,11 +88,11 @@ function correctnessLine(name: ServerName, { correctness, slowCorrectness }: Ser
 
 function budgetTable({ budgets }: ScenarioResult): string {
   if (budgets.length === 0) return '';
-  const rows = budgets.map(({ what, value, limit, unit, isMet }) => {
+  const rows = budgets.map(({ what, value, limit, isAtLeast, unit, isMet }) => {
     const scale = unit === 'bytes' ? 1 / 1_024 : 1;
     const shown = unit === 'bytes' ? 'KiB' : unit;
     const text = (amount: number) => `${formatNumber(amount * scale)} ${shown}`.trim();
-    return [what, text(value), `≤ ${text(limit)}`, isMet ? 'met' : '**missed**'];
+    return [what, text(value), `${isAtLeast ? '≥' : '≤'} ${text(limit)}`, isMet ? 'met' : '**missed**'];
   });
   return table(['budget', 'measured', 'limit', ''], rows);
 }

@@ -35,7 +35,9 @@ export type ServerResult = {
 export type Budget = {
   readonly what: string;
   readonly value: number;
+  /** At most, unless `isAtLeast`. */
   readonly limit: number;
+  readonly isAtLeast?: boolean;
   readonly unit: string;
   readonly isMet: boolean;
 };
@@ -50,8 +52,10 @@ export type ScenarioResult = {
   readonly machine: Machine;
   readonly ours: ServerResult | null;
   readonly icecast: ServerResult | null;
+  /** Missing in results of before there was nginx. */
+  readonly nginx?: ServerResult | null;
   readonly sendLoop: ServerResult | null;
-  /** Of the scenario's headline, ours to theirs: the median of the rounds' ratios. */
+  /** Of the scenario's headline, ours to the reference's: the median of the rounds' ratios. */
   readonly headline: string;
   readonly ratio: number | null;
   readonly ratioToSendLoop: number | null;
@@ -103,6 +107,20 @@ export function budget(
   return typeof value === 'number'
     ? [{ what, value: rounded(value), limit: rounded(limit), unit, isMet: value <= limit }]
     : [];
+}
+
+/** As {@link budget}, for what must be reached. */
+export function target(
+  what: string,
+  value: number | undefined | null,
+  limit: number,
+  unit: string,
+): Budget[] {
+  return budget(what, value, limit, unit).map((made) => ({
+    ...made,
+    isAtLeast: true,
+    isMet: value! >= limit,
+  }));
 }
 
 /** A figure's median, if the server has it. */

@@ -43,10 +43,11 @@ export async function runScenario(
 
   const resultOf = (name: ServerName) =>
     rounds[name].length === 0 ? null : serverResult(versions[name] ?? 'unknown', rounds[name]);
-  const toIcecast = ratios(rounds.ours, rounds.icecast, scenario.headline);
+  const reference = scenario.reference ?? 'icecast';
+  const toReference = ratios(rounds.ours, rounds[reference], scenario.headline);
   const toSendLoop = ratios(rounds.ours, rounds.sendLoop, scenario.headline);
   const ratioSpread: Record<string, Spread> = {};
-  if (toIcecast.length > 0) ratioSpread['icecast'] = spread(toIcecast);
+  if (toReference.length > 0) ratioSpread[reference] = spread(toReference);
   if (toSendLoop.length > 0) ratioSpread['sendLoop'] = spread(toSendLoop);
   const medianOf = (values: readonly number[]) => (values.length === 0 ? null : rounded(median(values)));
   const result = {
@@ -58,9 +59,10 @@ export async function runScenario(
     machine,
     ours: resultOf('ours'),
     icecast: resultOf('icecast'),
+    nginx: resultOf('nginx'),
     sendLoop: resultOf('sendLoop'),
     headline: scenario.headline,
-    ratio: medianOf(toIcecast),
+    ratio: medianOf(toReference),
     ratioToSendLoop: medianOf(toSendLoop),
     ratioSpread,
     unavailable,

@@ -1,5 +1,6 @@
 /** All scenarios, in the order in which `all` runs them. */
 import { fanout, fanoutIcy, fanoutTls } from './scenarios/fanout.ts';
+import { hls } from './scenarios/hls.ts';
 import { ingest } from './scenarios/ingest.ts';
 import { latency } from './scenarios/latency.ts';
 import { memory } from './scenarios/memory.ts';
@@ -16,4 +17,5 @@ export const scenarios: readonly Scenario[] = [
   slowClients,
   memory,
   ingest,
+  hls,
 ];

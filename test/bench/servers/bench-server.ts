@@ -1,9 +1,10 @@
 /** A server under test, as the scenarios see it; each kind starts one in a file of its own. */
-export type ServerName = 'ours' | 'icecast' | 'sendLoop';
+export type ServerName = 'ours' | 'icecast' | 'nginx' | 'sendLoop';
 
 export const serverLabels: Readonly<Record<ServerName, string>> = {
   ours: 'LegacyStream',
   icecast: 'Icecast',
+  nginx: 'nginx',
   sendLoop: 'send loop',
 };
 
@@ -43,6 +44,8 @@ export type StartOptions = {
   readonly tls?: boolean;
   /** Bytes that may wait for one slow listener. */
   readonly maxQueueBytes?: number;
+  /** What a server of files serves; only nginx. */
+  readonly folder?: string;
 };
 
 /** Why there is no such server in this run, in words for the report. */

@@ -5,7 +5,6 @@
 import { execFile } from 'node:child_process';
 import { existsSync } from 'node:fs';
 import { chmod, mkdir, mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
-import { type AddressInfo, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
@@ -15,6 +14,7 @@ import type { BenchContext } from '../bench-context.ts';
 import { findTool } from '../find-tool.ts';
 import { spawnPlaced } from '../placement.ts';
 import { type BenchServer, type StartOptions, Unavailable } from './bench-server.ts';
+import { freePorts } from './free-ports.ts';
 import { ServerOutput } from './server-output.ts';
 
 const sourcePassword = 'source-of-the-bench';
@@ -122,20 +122,6 @@ function configuration(
   <logging><accesslog>access.log</accesslog><errorlog>error.log</errorlog><loglevel>2</loglevel></logging>
 </icecast>
 `;
-}
-
-/** Ports that were free a moment ago: Icecast cannot be told to take any. */
-async function freePorts(count: number): Promise<number[]> {
-  const servers = await Promise.all(
-    Array.from({ length: count }, async () => {
-      const server = createServer();
-      await new Promise<void>((resolve) => server.listen(0, '127.0.0.1', resolve));
-      return server;
-    }),
-  );
-  const ports = servers.map((server) => (server.address() as AddressInfo).port);
-  await Promise.all(servers.map((server) => new Promise((resolve) => server.close(resolve))));
-  return ports;
 }
 
 async function untilAnswering(
