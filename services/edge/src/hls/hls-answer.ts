@@ -18,7 +18,8 @@ const okLine = 'HTTP/1.1 200 OK';
 /** Where the date stands in the head of an answer that is kept. */
 const dateAt = okLine.length + '\r\nDate: '.length;
 const headRoomBytes = 1_024;
-const roomy = new WeakSet<ArrayBufferLike>();
+/** Bodies with room before them. A piece of one has none of its own: the room is for the head of the whole. */
+const roomy = new WeakSet<Uint8Array>();
 
 export class HlsAnswer {
   readonly status: number;
@@ -109,15 +110,14 @@ export class HlsAnswer {
  */
 export function allocateBody(bytes: number): Buffer {
   const room = Buffer.allocUnsafeSlow(headRoomBytes + bytes);
-  roomy.add(room.buffer);
-  return room.subarray(headRoomBytes);
+  const body = room.subarray(headRoomBytes);
+  roomy.add(body);
+  return body;
 }
 
 function placeBefore(body: Uint8Array, head: Buffer): Buffer {
-  const { buffer, byteOffset, byteLength } = body;
-  if (byteOffset !== headRoomBytes || head.byteLength > headRoomBytes || !roomy.has(buffer)) {
-    return Buffer.concat([head, body]);
-  }
+  if (head.byteLength > headRoomBytes || !roomy.has(body)) return Buffer.concat([head, body]);
+  const { buffer, byteLength } = body;
   const from = headRoomBytes - head.byteLength;
   const wire = Buffer.from(buffer, from, head.byteLength + byteLength);
   head.copy(wire);
