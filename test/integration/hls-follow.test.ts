@@ -1,5 +1,6 @@
 /** Packagers and edges on memory adapters: every edge has the same window and the same bytes, whatever is lost. */
 import assert from 'node:assert/strict';
+import { hash } from 'node:crypto';
 import { test } from 'node:test';
 import { renderMediaPlaylist } from '@legacystream/core/hls/media-playlist.ts';
 import { segmentName } from '@legacystream/core/hls/resource-name.ts';
@@ -7,15 +8,16 @@ import fc from 'fast-check';
 import { HlsStage, type StageEdge } from '../fixtures/hls-stage.ts';
 
 /** What a client gets of an edge: the playlist, and all that it lists. */
-async function everythingOf({ feed }: StageEdge): Promise<{ playlist: string; files: Map<string, Buffer> }> {
+async function everythingOf({ feed }: StageEdge): Promise<{ playlist: string; files: Map<string, string> }> {
   const window = feed.window!;
-  const files = new Map<string, Buffer>();
+  const files = new Map<string, string>();
   for (const [i, { epoch, gap }] of window.segments.entries()) {
     if (gap) continue;
     const name = segmentName(epoch, window.firstMsn + i, window.extension);
     const data = feed.find(name) ?? (await feed.read(name));
     assert.ok(data, `${name} is there`);
-    files.set(name, Buffer.from(data));
+    // Of megabytes that differ no report could be made.
+    files.set(name, hash('sha1', data));
   }
   return { playlist: renderMediaPlaylist(window), files };
 }
@@ -79,7 +81,7 @@ test('a pod that died leaves its parts, and the next one makes the segment of th
   const window = feed.window!;
   const completed = window.segments[msn - window.firstMsn]!;
   assert.deepEqual(completed.parts, open!.parts, 'what players were told of stays as it was');
-  assert.equal(completed.epoch, open!.epoch);
+  assert.equal(completed.partEpoch, open!.epoch);
   assert.ok(!completed.gap);
   assert.ok(window.segments.at(-1)!.discontinuity);
   stage.follow();

@@ -137,6 +137,7 @@ function isSegment(value: unknown): value is HlsSegment {
     isDuration((value as HlsSegment).durationS) &&
     isCount((value as HlsSegment).bytes, 0) &&
     isList((value as HlsSegment).parts, maxParts, isPart) &&
+    ((value as HlsSegment).partEpoch === undefined || isCount((value as HlsSegment).partEpoch, 1)) &&
     ['boolean', 'undefined'].includes(typeof (value as HlsSegment).gap)
   );
 }

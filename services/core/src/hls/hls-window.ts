@@ -30,6 +30,8 @@ export type HlsSegment = SegmentStart & {
   readonly bytes: number;
   /** Listed while the segment is near the live end; empty afterwards. */
   readonly parts: readonly HlsPart[];
+  /** The session that its parts are named after, where another one completed it: neither names what the other made. */
+  readonly partEpoch?: number;
   /** There was nothing to make it of: it stands for time only. */
   readonly gap?: boolean;
 };

@@ -125,12 +125,12 @@ function pushStart(lines: string[], start: SegmentStart, initBefore: string): st
 function pushParts(
   lines: string[],
   window: HlsWindow,
-  segment: Pick<HlsSegment, 'epoch' | 'parts'>,
+  segment: Pick<HlsSegment, 'epoch' | 'partEpoch' | 'parts'>,
   msn: number,
 ): void {
   if (window.partTargetS === 0) return;
   segment.parts.forEach(({ durationS }, part) => {
-    const name = partName(segment.epoch, msn, part, window.extension);
+    const name = partName(segment.partEpoch ?? segment.epoch, msn, part, window.extension);
     lines.push(`#EXT-X-PART:DURATION=${seconds(durationS)},URI="${name}",INDEPENDENT=YES`);
   });
 }

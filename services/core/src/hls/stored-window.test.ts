@@ -38,6 +38,7 @@ const open: OpenSegment = { ...start, parts: [part, part] };
 const storedOpen = (over: Partial<StoredOpen> = {}): StoredOpen => ({
   epoch: 3,
   revision: 14,
+  msn: 103,
   open,
   ...over,
 });
@@ -52,9 +53,6 @@ test('a window is kept under its mount and rendition, what is being made beside 
 test('both documents together are the window', () => {
   const joined = joinStoredWindow(stored(base), stored(storedOpen()));
   assert.deepEqual(joined, { ...(stored(base) as HlsWindow), revision: 14, open });
-  const closed = joinStoredWindow(stored({ ...base, open }), stored(storedOpen({ open: null })));
-  assert.equal(closed!.open, undefined);
-  assert.equal(closed!.revision, 14);
 });
 
 test('what was being made before the window was stored, or by another session, does not count', () => {
@@ -63,6 +61,8 @@ test('what was being made before the window was stored, or by another session, d
     storedOpen({ revision: 3 }),
     storedOpen({ epoch: 2 }),
     storedOpen({ epoch: 4 }),
+    // The window that it follows has not reached the store.
+    storedOpen({ msn: 104 }),
   ]) {
     assert.deepEqual(joinStoredWindow(stored(base), stored(other)), stored(base));
   }
@@ -100,22 +100,29 @@ test('the newer of two copies is that of the later session, or of more changes',
 });
 
 test('what was being made becomes the segment that players were told of', () => {
-  const completed = completeOpen({ ...base, open }, true);
-  assert.deepEqual(completed, applyChange({ ...base, open }, { type: 'segment' }));
+  const completed = completeOpen({ ...base, open }, true, 9);
+  const closed = applyChange({ ...base, open }, { type: 'segment' });
+  assert.deepEqual({ ...completed, segments: [] }, { ...closed, segments: [] });
   assert.equal(nextMsn(completed), 104);
-  assert.deepEqual(completed.segments.at(-1), { ...open, durationS: 2, bytes: 20 });
-  assert.equal(completeOpen(base, true), base);
-  assert.equal(completeOpen(base, false), base);
+  const whole = { ...open, durationS: 2, bytes: 20 };
+  assert.deepEqual(completed.segments.at(-1), { ...whole, epoch: 9, partEpoch: open.epoch });
+  assert.equal(completeOpen(base, true, 9), base);
+  assert.equal(completeOpen(base, false, 9), base);
+  assert.deepEqual(
+    completeOpen({ ...base, open: { ...open, parts: [] } }, true, 9),
+    base,
+    'nobody was told of it',
+  );
 });
 
 test('a segment of which something is missing uses up its number and its time as a gap', () => {
-  const completed = completeOpen({ ...base, open }, false);
+  const completed = completeOpen({ ...base, open }, false, 9);
   assert.equal(nextMsn(completed), 104);
   const last = completed.segments.at(-1)!;
   assert.deepEqual([last.gap, last.durationS, last.parts, last.pdtMs], [true, 2, [], start.pdtMs]);
   assert.deepEqual(
     completed.segments.slice(0, -1),
-    completeOpen({ ...base, open }, true).segments.slice(0, -1),
+    completeOpen({ ...base, open }, true, 9).segments.slice(0, -1),
   );
 });
 

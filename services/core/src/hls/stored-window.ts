@@ -10,7 +10,9 @@ import { applyChange, type HlsWindow, nextMsn, type OpenSegment } from './hls-wi
 export type StoredOpen = {
   readonly epoch: number;
   readonly revision: number;
-  readonly open: OpenSegment | null;
+  /** Its sequence number: the window that it follows may not have reached the store. */
+  readonly msn: number;
+  readonly open: OpenSegment;
 };
 
 export function hlsGroup(mountId: string, rendition: string): string {
@@ -25,9 +27,10 @@ export function openDocumentId(group: string): string {
 export function joinStoredWindow(window: unknown, open: unknown): HlsWindow | undefined {
   const base = checkHlsWindow(window);
   if (!base) return undefined;
-  const { epoch, revision, open: segment } = (open ?? {}) as Partial<StoredOpen>;
-  if (epoch !== base.epoch || !Number.isSafeInteger(revision) || revision! <= base.revision) return base;
-  const joined = { ...base, revision, open: segment ?? undefined };
+  const { epoch, revision, msn, open: segment } = (open ?? {}) as Partial<StoredOpen>;
+  if (epoch !== base.epoch || msn !== nextMsn(base)) return base;
+  if (!segment || !Number.isSafeInteger(revision) || revision! <= base.revision) return base;
+  const joined = { ...base, revision, open: segment };
   return checkHlsWindow(joined) ?? base;
 }
 
@@ -41,14 +44,17 @@ export function newerWindow(a: HlsWindow | undefined, b: HlsWindow | undefined):
 /**
  * The window with its open segment completed, for the packager that goes on: what players were
  * told of it stays as it was.
+ * The segment is named after `epoch`: should the packager before not be dead, it makes another one
+ * under its own name.
  * @param isWhole every part of it is still at hand; a segment that is not whole becomes a gap
  */
-export function completeOpen(window: HlsWindow, isWhole: boolean): HlsWindow {
+export function completeOpen(window: HlsWindow, isWhole: boolean, epoch: number): HlsWindow {
   if (!window.open) return window;
+  if (window.open.parts.length === 0) return { ...window, open: undefined };
   const closed = applyChange(window, { type: 'segment' });
-  if (isWhole) return closed;
   const last = closed.segments.at(-1)!;
-  return { ...closed, segments: [...closed.segments.slice(0, -1), { ...last, parts: [], gap: true }] };
+  const completed = isWhole ? { ...last, epoch, partEpoch: last.epoch } : { ...last, parts: [], gap: true };
+  return { ...closed, segments: [...closed.segments.slice(0, -1), completed] };
 }
 
 /** The window without its segments, whose numbers are used up all the same. */

@@ -59,8 +59,8 @@ export class HlsFeed {
   readonly #allowance: StoreAllowance;
   readonly #reading = new Map<string, Promise<Uint8Array | undefined>>();
   readonly #waiters = new Set<Waiter>();
-  /** The parts of complete segments, by the segment's name. */
-  readonly #divided = new Map<string, readonly HlsPart[]>();
+  /** The parts of complete segments, by what the names of those begin with. */
+  readonly #divided = new Map<string, { readonly name: string; readonly parts: readonly HlsPart[] }>();
   #window: HlsWindow | undefined;
   #playlists: RenderedPlaylists | undefined;
   /** Changes that came before what they follow. */
@@ -150,12 +150,13 @@ export class HlsFeed {
     const parsed = parseResourceName(name);
     if (parsed?.kind !== 'part') return undefined;
     const { epoch, msn, part: index } = parsed;
-    const parent = segmentName(epoch, msn, name.slice(name.lastIndexOf('.') + 1));
     const window = this.#window;
     const listed = window?.segments[msn - window.firstMsn];
-    const parts =
-      listed?.epoch === epoch && listed.parts.length > 0 ? listed.parts : this.#divided.get(parent);
-    return parts?.[index] ? { name: parent, parts, index } : undefined;
+    const isListed = listed && (listed.partEpoch ?? listed.epoch) === epoch && listed.parts.length > 0;
+    const whole = isListed
+      ? { name: segmentName(listed.epoch, msn, window!.extension), parts: listed.parts }
+      : this.#divided.get(stemOf(epoch, msn));
+    return whole?.parts[index] && { ...whole, index };
   }
 
   /**
@@ -227,7 +228,8 @@ export class HlsFeed {
     if (parsed.kind === 'part' && parsed.msn === nextMsn(window))
       return window.open?.epoch === parsed.epoch && parsed.part < window.open.parts.length;
     const segment = window.segments[parsed.msn - window.firstMsn];
-    return segment !== undefined && segment.epoch === parsed.epoch && !segment.gap;
+    if (!segment || segment.gap) return false;
+    return (parsed.kind === 'part' ? (segment.partEpoch ?? segment.epoch) : segment.epoch) === parsed.epoch;
   }
 
   #receive(data: Uint8Array): void {
@@ -266,8 +268,8 @@ export class HlsFeed {
     if (!before || !open) return;
     const segment = window.segments[nextMsn(before) - window.firstMsn];
     const bytes = open.parts.reduce((sum, part) => sum + part.bytes, 0);
-    if (segment && !segment.gap && segment.epoch === open.epoch && segment.bytes === bytes)
-      this.#join(before);
+    if (!segment || segment.gap || segment.bytes !== bytes) return;
+    if ((segment.partEpoch ?? segment.epoch) === open.epoch) this.#join(before, segment.epoch);
   }
 
   #take(head: Held, payload: Uint8Array): void {
@@ -297,18 +299,18 @@ export class HlsFeed {
       const name = partName(next.open.epoch, nextMsn(next), next.open.parts.length - 1, extension);
       this.#deps.cache.put(this.#key(name), payload);
     }
-    if (change.type === 'segment' && window.open) this.#join(window);
+    if (change.type === 'segment' && window.open) this.#join(window, window.open.epoch);
     this.#set(next);
   }
 
   /** The parts of a complete segment become one piece. */
-  #join(window: HlsWindow): void {
+  #join(window: HlsWindow, segmentEpoch: number): void {
     const { epoch, parts } = window.open!;
     const msn = nextMsn(window);
     const names = parts.map((_, i) => partName(epoch, msn, i, window.extension));
     const pieces = names.map((name) => this.#deps.cache.get(this.#key(name)));
     if (pieces.some((piece) => piece === undefined)) return;
-    const name = segmentName(epoch, msn, window.extension);
+    const name = segmentName(segmentEpoch, msn, window.extension);
     const whole = allocateBody(parts.reduce((sum, part) => sum + part.bytes, 0));
     let at = 0;
     for (const piece of pieces as Uint8Array[]) {
@@ -317,7 +319,7 @@ export class HlsFeed {
     }
     this.#deps.cache.put(this.#key(name), whole);
     for (const part of names) this.#deps.cache.delete(this.#key(part));
-    this.#divided.set(name, parts);
+    this.#divided.set(stemOf(epoch, msn), { name, parts });
     const [oldest] = this.#divided.keys();
     if (this.#divided.size > maxDivided && oldest !== undefined) this.#divided.delete(oldest);
   }
@@ -391,4 +393,8 @@ function divide(whole: Uint8Array, parts: readonly HlsPart[], index: number): Ui
   let from = 0;
   for (let i = 0; i < index; i += 1) from += parts[i]!.bytes;
   return whole.subarray(from, from + parts[index]!.bytes);
+}
+
+function stemOf(epoch: number, msn: number): string {
+  return `${epoch}-${msn}`;
 }

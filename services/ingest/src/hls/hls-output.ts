@@ -191,7 +191,8 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
       const { open } = window;
       const name = partName(open!.epoch, nextMsn(window), open!.parts.length - 1, window.extension);
       this.#putBlob(name, payload, window.targetDurationS * 1000 + partSpareMs);
-      this.#putDocument(openDocumentId(this.#group), { epoch, revision, open: open! }, window);
+      const stored = { epoch, revision, msn: nextMsn(window), open: open! };
+      this.#putDocument(openDocumentId(this.#group), stored, window);
       return;
     }
     if (change.type === 'segment') {
@@ -271,9 +272,9 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
     const isWhole = parts.every((part, i) => part?.byteLength === open!.parts[i]!.bytes);
     if (isWhole) {
       const data = Buffer.concat(parts as Uint8Array[]);
-      this.#putBlob(segmentName(open!.epoch, msn, extension), data, segmentTtlMs(window));
+      this.#putBlob(segmentName(this.#epoch, msn, extension), data, segmentTtlMs(window));
     }
-    return completeOpen(window, isWhole);
+    return completeOpen(window, isWhole, this.#epoch);
   }
 
   #publish(message: Uint8Array): void {
