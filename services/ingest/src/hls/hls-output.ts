@@ -88,8 +88,6 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   #writes: Promise<void> = Promise.resolve();
   #pendingWrites = 0;
   readonly #unstored = new UnstoredBlobs(maxUnstoredBytes);
-  /** The store has documents of a later session, which may have completed what is being made here, under its name. */
-  #isSuperseded = false;
   #idle: Timer | undefined;
   #isOver = false;
 
@@ -178,9 +176,6 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   moved(window: HlsWindow): void {
     this.#publish(encodeHlsMessage({ type: 'window', window }));
     this.#putWindow(window);
-    // A session before that wakes learns from it that its time is over, before it has completed anything.
-    const { epoch, revision } = window;
-    this.#putDocument(openDocumentId(this.#group), { epoch, revision, open: window.open ?? null }, window);
   }
 
   change(change: HlsChange, payload: Uint8Array, window: HlsWindow): void {
@@ -295,18 +290,13 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   }
 
   #putDocument(id: string, value: Json, { epoch }: HlsWindow): void {
-    this.#write(async () => {
-      const isAccepted = await this.#deps.store.putDocument('hls', id, value, { ttlMs: windowTtlMs, epoch });
-      this.#isSuperseded = !isAccepted;
-    });
+    this.#write(() => this.#deps.store.putDocument('hls', id, value, { ttlMs: windowTtlMs, epoch }));
   }
 
   #putBlob(name: string, data: Uint8Array, ttlMs: number): void {
     const untilMs = this.#deps.clock.monotonicMs() + ttlMs;
     this.#write(
-      async () => {
-        if (!this.#isSuperseded) await this.#deps.store.putBlob(this.#group, name, data, { ttlMs });
-      },
+      () => this.#deps.store.putBlob(this.#group, name, data, { ttlMs }),
       () => this.#unstored.keep({ name, data, untilMs }),
     );
   }
