@@ -1,5 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
+import { id3Tag, titleFrames } from '@legacystream/core/hls/id3-tag.ts';
+import fc from 'fast-check';
 
 type Powers = {
   isApple: boolean;
@@ -17,7 +19,14 @@ const { waysToPlay, dependsOnType } = (await load('stream-ways.js')) as {
   waysToPlay: (wish: Wish) => string[];
   dependsOnType: (wish: Partial<Wish>) => boolean;
 };
-const { titleOf } = (await load('timed-titles.js')) as { titleOf: (cues: Cue[]) => string | undefined };
+const { titleOfCues, titleOfTag, TagTitles } = (await load('timed-titles.js')) as {
+  titleOfCues: (cues: Cue[]) => string | undefined;
+  titleOfTag: (tag: Uint8Array) => string | undefined;
+  TagTitles: new (
+    audio: EventTarget,
+    onTitle: (title: string) => void,
+  ) => { add(seconds: number, tag: Uint8Array): void; close(): void };
+};
 const { titleOfSource } = (await load('polled-titles.js')) as {
   titleOfSource: (source: { artist?: string; title?: string }) => string;
 };
@@ -68,12 +77,52 @@ test('the type is asked for only where it decides something', () => {
 
 test('a title is made of the tag that began last, whatever else is still active', () => {
   const cue = (startTime: number, key: string, data: unknown): Cue => ({ startTime, value: { key, data } });
-  assert.equal(titleOf([cue(4, 'TIT2', 'Old'), cue(4, 'TPE1', 'A'), cue(8, 'TIT2', 'New')]), 'New');
-  assert.equal(titleOf([cue(8, 'TPE1', 'B'), cue(4, 'TIT2', 'Old'), cue(8.004, 'TIT2', 'New')]), 'B - New');
-  assert.equal(titleOf([cue(1, 'X-TITLE', 'T'), cue(1, 'X-ARTIST', 'A')]), 'A - T');
-  assert.equal(titleOf([cue(8, 'TIT2', '')]), '');
-  assert.equal(titleOf([cue(8, 'TXXX', 'http://x/'), { startTime: 9, value: undefined }]), undefined);
-  assert.equal(titleOf([]), undefined);
+  assert.equal(titleOfCues([cue(4, 'TIT2', 'Old'), cue(4, 'TPE1', 'A'), cue(8, 'TIT2', 'New')]), 'New');
+  assert.equal(
+    titleOfCues([cue(8, 'TPE1', 'B'), cue(4, 'TIT2', 'Old'), cue(8.004, 'TIT2', 'New')]),
+    'B - New',
+  );
+  assert.equal(titleOfCues([cue(1, 'X-TITLE', 'T'), cue(1, 'X-ARTIST', 'A')]), 'A - T');
+  assert.equal(titleOfCues([cue(8, 'TIT2', '')]), '');
+  assert.equal(titleOfCues([cue(8, 'TXXX', 'http://x/'), { startTime: 9, value: undefined }]), undefined);
+  assert.equal(titleOfCues([]), undefined);
+});
+
+const tagOf = (title: string, artist = '') => id3Tag(titleFrames({ title, artist, url: 'http://x/' }));
+
+test('a tag of the server is read back', () => {
+  assert.equal(titleOfTag(tagOf('Ça ira', 'Édith')), 'Édith - Ça ira');
+  assert.equal(titleOfTag(id3Tag(titleFrames({ title: '', artist: '', url: '' }))), '');
+  assert.equal(titleOfTag(id3Tag([{ id: 'PRIV', owner: 'o', data: new Uint8Array(8) }])), undefined);
+});
+
+test('whatever else is in a tag, reading it ends', () => {
+  fc.assert(
+    fc.property(fc.uint8Array({ maxLength: 80 }), fc.boolean(), (bytes, isTag) => {
+      titleOfTag(isTag ? Buffer.concat([Buffer.from('ID3\x04\0\0\0\0\0\0TIT2'), bytes]) : bytes);
+    }),
+  );
+});
+
+test('a title is told once, when the sound comes to it, and not the ones that were passed by', () => {
+  const audio = Object.assign(new EventTarget(), { currentTime: 0 });
+  const told: string[] = [];
+  const titles = new TagTitles(audio, (title) => told.push(title));
+  const at = (seconds: number) => {
+    audio.currentTime = seconds;
+    audio.dispatchEvent(new Event('timeupdate'));
+    return told.splice(0);
+  };
+  titles.add(8, tagOf('Later'));
+  titles.add(0, tagOf('First'));
+  titles.add(4, tagOf('First'));
+  assert.deepEqual([at(1), at(5), at(7.9), at(8)], [['First'], [], [], ['Later']]);
+  titles.add(12, tagOf('Missed'));
+  titles.add(13, tagOf('Now'));
+  assert.deepEqual(at(20), ['Now']);
+  titles.add(21, tagOf('Never'));
+  titles.close();
+  assert.deepEqual(at(30), []);
 });
 
 test('titles of the status are spelt as those of the stream', () => {

@@ -4,6 +4,8 @@
  * hls.js gives up on ends the stream, and whoever plays decides what comes next.
  */
 
+import { TagTitles } from './timed-titles.js';
+
 /** Named by its version, so that caches keep it for good; a test holds it to the one that is installed. */
 const hlsScript = './hls-1.7.4.js';
 /** So many faults of the decoder in such a time are too many. */
@@ -26,8 +28,10 @@ const settings = {
   enableWorker: false,
   backBufferLength: 20,
   liveDurationInfinity: true,
-  // The same titles stand in the audio itself, to the frame.
+  // Titles are taken out of the audio itself, to the frame.
   enableDateRangeMetadataCues: false,
+  enableEmsgMetadataCues: false,
+  enableID3MetadataCues: false,
   manifestLoadPolicy: lasting(2),
   // As long as it takes until a source that just began has a whole segment.
   playlistLoadPolicy: lasting(10),
@@ -47,6 +51,7 @@ function loadHls() {
 export class HlsStream {
   #audio;
   #hls;
+  #titles;
   #onBroken;
   #recoveries = 0;
   #recoveredMs = 0;
@@ -54,11 +59,13 @@ export class HlsStream {
 
   /**
    * @param isLowLatency whether parts of segments are played, a second or two behind live
+   * @param onTitle told of each title when the sound comes to it
    * @param onBroken told once, with whether another attempt would be in vain
    */
-  constructor(audio, address, isLowLatency, onBroken) {
+  constructor(audio, address, { isLowLatency, onTitle, onBroken }) {
     this.#audio = audio;
     this.#onBroken = onBroken;
+    this.#titles = new TagTitles(audio, onTitle);
     loadHls().then(
       ({ default: Hls }) => {
         if (!this.#isClosed) this.#begin(Hls, address, isLowLatency);
@@ -69,6 +76,7 @@ export class HlsStream {
 
   close() {
     this.#isClosed = true;
+    this.#titles.close();
     this.#hls?.destroy();
     this.#hls = undefined;
   }
@@ -93,6 +101,9 @@ export class HlsStream {
       // The last playlist of a stream that is over is there for those that are about to hear its end.
       if (!hasBegun && !details.live) this.#break(false);
       hasBegun = true;
+    });
+    hls.on(Hls.Events.FRAG_PARSING_METADATA, (_, { samples }) => {
+      for (const { pts, data } of samples) this.#titles.add(pts, data);
     });
     hls.on(Hls.Events.ERROR, (_, { fatal, type }) => {
       if (!fatal || this.#isClosed) return;

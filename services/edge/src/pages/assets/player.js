@@ -19,7 +19,7 @@ import { iconOf, make, rememberedVolume, rememberVolume } from './player-parts.j
 import { PolledTitles } from './polled-titles.js';
 import { pieceTypeOf, ResumingStream } from './resuming-stream.js';
 import { browserPowers, dependsOnType, waysToPlay } from './stream-ways.js';
-import { TimedTitles } from './timed-titles.js';
+import { CueTitles } from './timed-titles.js';
 
 const retryDelaysMs = [1000, 2000, 4000, 8000, 15_000];
 /** Attempts in a row without a sound after which another way is tried, where this one did work before. */
@@ -130,21 +130,19 @@ class LegacyStreamPlayer extends HTMLElement {
     if (way === 'plain') {
       if (this.hasAttribute('titles') && URL.canParse(address, location.href))
         this.#titles = new PolledTitles(address, (title) => this.#showTitle(title));
-    } else {
-      this.#titles = new TimedTitles(this.#audio, (title) => this.#onTimedTitle(title));
-    }
-    if (way === 'hls') {
-      const isLowLatency = this.getAttribute('latency') === 'low';
-      this.#stream = new HlsStream(this.#audio, hlsAddress, isLowLatency, (isHopeless) =>
-        this.#onBroken(isHopeless),
-      );
-    } else if (way === 'native-hls') {
-      this.#audio.src = hlsAddress;
-    } else {
       const pieceType = pieceTypeOf(this.getAttribute('type') ?? '');
       if (pieceType)
         this.#stream = new ResumingStream(this.#audio, address, pieceType, () => this.#onBroken());
       else this.#audio.src = address;
+    } else if (way === 'native-hls') {
+      this.#titles = new CueTitles(this.#audio, (title) => this.#onTimedTitle(title));
+      this.#audio.src = hlsAddress;
+    } else {
+      this.#stream = new HlsStream(this.#audio, hlsAddress, {
+        isLowLatency: this.getAttribute('latency') === 'low',
+        onTitle: (title) => this.#onTimedTitle(title),
+        onBroken: (isHopeless) => this.#onBroken(isHopeless),
+      });
     }
     const attempt = this.#attempt;
     this.#audio.play().catch((reason) => {
