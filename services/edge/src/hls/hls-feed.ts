@@ -195,7 +195,8 @@ export class HlsFeed {
   isDue(name: string): boolean {
     const window = this.#window;
     const parsed = parseResourceName(name);
-    if (!window || !parsed || parsed.kind === 'init') return false;
+    if (!parsed || parsed.kind === 'init') return false;
+    if (!window) return true;
     const { epoch, msn } = parsed;
     const { open } = window;
     // Epochs are the time at which a session began: an invented one lies in the future.
