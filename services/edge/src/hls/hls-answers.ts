@@ -28,6 +28,11 @@ export class HlsAnswers {
     this.#compresses = compresses;
   }
 
+  /** Whether playlists are to be compressed for whoever sends such headers. */
+  zips(headers: RequestHead['headers']): boolean {
+    return this.#compresses && /\bgzip\b/.test(headers.get('accept-encoding') ?? '');
+  }
+
   media(head: RequestHead, feed: HlsFeed, directives: Directives): HlsAnswer {
     const playlists = feed.playlists!;
     const window = feed.window!;
@@ -43,7 +48,7 @@ export class HlsAnswers {
   }
 
   playlist(head: RequestHead, playlist: RenderedPlaylist, cacheControl: string): HlsAnswer {
-    const zips = this.#compresses && /\bgzip\b/.test(head.headers.get('accept-encoding') ?? '');
+    const zips = this.zips(head.headers);
     let answers = this.#playlists.get(playlist);
     if (!answers) {
       answers = new Map();

@@ -84,7 +84,10 @@ const wasKilled: HlsAdmission = { refused: 403, reason: 'Listener was disconnect
 const isFull: HlsAdmission = { refused: 503, reason: 'Too many listeners' };
 
 const lastSession = Symbol('HLS session');
-type VisitedSocket = Socket & { [lastSession]?: HlsSession };
+const lastQuery = Symbol('its query');
+type VisitedSocket = Socket & { [lastSession]?: HlsSession; [lastQuery]?: string };
+/** A session that was seen so lately need not be noted again. */
+const freshMs = 500;
 
 export class HlsSessions {
   readonly #deps: HlsSessionsDeps;
@@ -162,6 +165,22 @@ export class HlsSessions {
     else if (session.visitedMs - session.claimedMs >= claimAgainMs && !this.#claims.isBusy)
       this.#claim(session);
     return session.admission;
+  }
+
+  /**
+   * Whether whoever asks is the listener that the connection's last visit was of, a moment ago:
+   * then there is nothing to be noted.
+   */
+  isSame(socket: Socket, mountPath: string, rawQuery: string): boolean {
+    if (!this.#claims) return true;
+    const { [lastSession]: session, [lastQuery]: query } = socket as VisitedSocket;
+    if (!session?.isHeld || query !== rawQuery || session.details.mountPath !== mountPath) return false;
+    return this.#deps.clock.monotonicMs() - session.visitedMs < freshMs;
+  }
+
+  /** What {@link isSame} knows the visit that was just made by. */
+  noteQuery(socket: Socket, rawQuery: string): void {
+    (socket as VisitedSocket)[lastQuery] = rawQuery;
   }
 
   /** Counts what was sent on a connection, and to the session that was seen on it last if it is of that mount. */

@@ -19,6 +19,7 @@ import type { HlsFeeds } from './hls-feeds.ts';
 import type { HlsRequestStats } from './hls-handler.ts';
 import type { HlsSessions } from './hls-sessions.ts';
 import { mediaPlaylistName, parseHlsTarget, sourceRendition } from './hls-target.ts';
+import type { RenderedPlaylists } from './rendered-playlists.ts';
 
 export type RepeatedRequestsDeps = {
   readonly settings: Settings;
@@ -31,7 +32,9 @@ export type RepeatedRequestsDeps = {
 };
 
 /** Of a head: nothing in it that would change the answer. */
-type Wish = { readonly isPlain: boolean };
+type Wish = { readonly isPlain: boolean; readonly zips: boolean };
+/** The media playlist of one moment, as it is sent. */
+type KeptAnswers = { plain: HlsAnswer | undefined; zipped: HlsAnswer | undefined };
 type KnownPath = { readonly mountPath: string; readonly group: string; readonly name: string };
 
 const maxKnownPaths = 10_000;
@@ -43,6 +46,7 @@ export class RepeatedRequests {
   /** What the head of a connection's requests asks for, by the headers that they share. */
   readonly #wishes = new WeakMap<RequestHead['headers'], Wish>();
   readonly #paths = new Map<string, KnownPath>();
+  readonly #playlists = new WeakMap<RenderedPlaylists, KeptAnswers>();
 
   constructor(deps: RepeatedRequestsDeps) {
     this.#deps = deps;
@@ -70,6 +74,7 @@ export class RepeatedRequests {
             known.mountPath,
             mark < 0 ? '' : head.target.slice(mark + 1),
             feed,
+            wish,
           )
         : this.#quickResource(feed, known.name);
     if (!answer) return undefined;
@@ -86,11 +91,29 @@ export class RepeatedRequests {
     mountPath: string,
     rawQuery: string,
     feed: HlsFeed,
+    wish: Wish,
   ): HlsAnswer | undefined {
-    const token = rawQuery === '' ? '' : tokenQuery.exec(rawQuery)?.[1];
-    if (token === undefined || !feed.playlists) return undefined;
-    const visit = this.#deps.sessions.visit({ mountPath, head, client, token: token || undefined });
-    return 'refused' in visit ? undefined : this.#deps.answers.media(head, feed, plainDirectives);
+    const { sessions, answers } = this.#deps;
+    const { playlists } = feed;
+    // Who waits, or asks for a part of it, is for the ordinary way.
+    if (!playlists || rawQuery.includes('_HLS_')) return undefined;
+    if (!sessions.isSame(client.socket, mountPath, rawQuery)) {
+      const token = rawQuery === '' ? '' : tokenQuery.exec(rawQuery)?.[1];
+      if (token === undefined) return undefined;
+      const visit = sessions.visit({ mountPath, head, client, token: token || undefined });
+      if ('refused' in visit) return undefined;
+      sessions.noteQuery(client.socket, rawQuery);
+    }
+    const kept = this.#playlists.get(playlists) ?? this.#keep(playlists);
+    if (wish.zips) kept.zipped ??= answers.media(head, feed, plainDirectives);
+    else kept.plain ??= answers.media(head, feed, plainDirectives);
+    return wish.zips ? kept.zipped : kept.plain;
+  }
+
+  #keep(playlists: RenderedPlaylists): KeptAnswers {
+    const kept: KeptAnswers = { plain: undefined, zipped: undefined };
+    this.#playlists.set(playlists, kept);
+    return kept;
   }
 
   #quickResource(feed: HlsFeed, name: string): HlsAnswer | undefined {
@@ -103,7 +126,7 @@ export class RepeatedRequests {
       !headers.has('range') &&
       !headers.has('if-none-match') &&
       !(headers.get('connection') ?? '').toLowerCase().includes('close');
-    const wish = { isPlain };
+    const wish = { isPlain, zips: this.#deps.answers.zips(headers) };
     this.#wishes.set(headers, wish);
     return wish;
   }

@@ -4,10 +4,14 @@
  */
 const overheadBytes = 300;
 
+type Entry = { readonly data: Uint8Array; usedAt: number };
+
 export class SegmentCache {
   readonly #maxBytes: number;
-  readonly #entries = new Map<string, Uint8Array>();
+  readonly #entries = new Map<string, Entry>();
   #bytes = 0;
+  /** Grows with every piece that comes. */
+  #age = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -18,18 +22,22 @@ export class SegmentCache {
   }
 
   get(key: string): Uint8Array | undefined {
-    const data = this.#entries.get(key);
-    if (data) {
-      // Put last, so that the order of the map is that of the latest use.
+    const entry = this.#entries.get(key);
+    if (!entry) return undefined;
+    if (entry.usedAt !== this.#age) {
+      // Put last, so that the order of the map is that of the latest use; what is used again and
+      // again before anything else comes is there already.
+      entry.usedAt = this.#age;
       this.#entries.delete(key);
-      this.#entries.set(key, data);
+      this.#entries.set(key, entry);
     }
-    return data;
+    return entry.data;
   }
 
   put(key: string, data: Uint8Array): void {
     this.delete(key);
-    this.#entries.set(key, data);
+    this.#age += 1;
+    this.#entries.set(key, { data, usedAt: this.#age });
     this.#bytes += data.byteLength + overheadBytes;
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= this.#maxBytes) break;
@@ -38,10 +46,10 @@ export class SegmentCache {
   }
 
   delete(key: string): void {
-    const data = this.#entries.get(key);
-    if (!data) return;
+    const entry = this.#entries.get(key);
+    if (!entry) return;
     this.#entries.delete(key);
-    this.#bytes -= data.byteLength + overheadBytes;
+    this.#bytes -= entry.data.byteLength + overheadBytes;
   }
 
   /** Lets go of everything whose key begins so. */

@@ -14,6 +14,11 @@ const carriageReturn = 0x0d;
 /** Longer heads are not worth keeping for each connection. */
 const maxKeptBytes = 2_048;
 
+const knownLines = new Map<string, RequestLine>();
+const maxKnownLines = 1_000;
+const maxKnownLine = 512;
+
+type RequestLine = Omit<RequestHead, 'headers'>;
 export type RepeatedRequest = { readonly head: RequestHead; readonly headBytes: number };
 
 export class RepeatedHead {
@@ -21,6 +26,9 @@ export class RepeatedHead {
   /** Everything after the first line, the empty line included. */
   #block: Buffer | undefined;
   #headers: RequestHead['headers'] | undefined;
+  /** The latest request. */
+  #line = '';
+  #head: RequestHead | undefined;
 
   constructor(limits: HeadLimits) {
     this.#limits = limits;
@@ -32,6 +40,7 @@ export class RepeatedHead {
     this.#block =
       bytes.byteLength <= maxKeptBytes && lineEnd > 0 ? Buffer.from(bytes.subarray(lineEnd + 1)) : undefined;
     this.#headers = headers;
+    this.#head = undefined;
   }
 
   /**
@@ -44,11 +53,28 @@ export class RepeatedHead {
     const lineEnd = data.indexOf(lineFeed);
     const headBytes = lineEnd + 1 + block.byteLength;
     if (lineEnd < 1 || data.byteLength < headBytes) return undefined;
-    const view = Buffer.from(data.buffer, data.byteOffset, headBytes);
-    if (block.compare(view, lineEnd + 1, headBytes) !== 0) return undefined;
-    const textEnd = view[lineEnd - 1] === carriageReturn ? lineEnd - 1 : lineEnd;
+    if (block.compare(data, lineEnd + 1, headBytes) !== 0) return undefined;
+    const textEnd = data[lineEnd - 1] === carriageReturn ? lineEnd - 1 : lineEnd;
     if (textEnd === 0) return undefined;
-    const line = parseRequestLine(view.toString('latin1', 0, textEnd), this.#limits);
-    return { head: { ...line, headers: this.#headers }, headBytes };
+    const view = Buffer.isBuffer(data) ? data : Buffer.from(data.buffer, data.byteOffset, headBytes);
+    const line = view.toString('latin1', 0, textEnd);
+    if (line !== this.#line || !this.#head) {
+      this.#head = { ...this.#parseLine(line), headers: this.#headers };
+      this.#line = line;
+    }
+    return { head: this.#head, headBytes };
+  }
+
+  /** The first lines of what is popular are the same on many connections. */
+  #parseLine(line: string): RequestLine {
+    const known = knownLines.get(line);
+    if (known) return known;
+    const parsed = parseRequestLine(line, this.#limits);
+    // What has a query is one listener's own.
+    if (line.length <= maxKnownLine && !line.includes('?')) {
+      if (knownLines.size >= maxKnownLines) knownLines.clear();
+      knownLines.set(line, parsed);
+    }
+    return parsed;
   }
 }
