@@ -34,6 +34,9 @@ export function createIngest(deps: IngestDeps): IngestApp {
     hls,
     handleHttp: (head, client) => http.handle(head, client),
     handleShoutcast: (line, client) => shoutcast.handle(line, client),
-    close: () => registry.closeAll('shutdown'),
+    close: () => {
+      registry.closeAll('shutdown');
+      hls.close();
+    },
   };
 }

@@ -57,6 +57,7 @@ export type SessionStart = {
 };
 
 const watchEveryMs = 500;
+const hlsStoredMs = 300;
 const refreshEveryTicks = 10;
 /** A watch that comes so late means that the whole process stood still. */
 const standstillMs = 250;
@@ -203,8 +204,21 @@ export class SourceSession implements ClaimHolder, SourceFeed {
 
   /** Settles when the mount is free for others; idempotent. */
   released(): Promise<void> {
-    this.#release ??= this.#claim.release();
+    this.#release ??= this.#hlsStored().then(() => this.#claim.release());
     return this.#release;
+  }
+
+  /** Who has the mount next goes on from what is stored; it is not waited for long. */
+  async #hlsStored(): Promise<void> {
+    if (!this.#hls || this.#ended === 'lease-lost') return;
+    const { clock } = this.#deps;
+    await new Promise<void>((resolve) => {
+      const timer = clock.after(hlsStoredMs, resolve);
+      void this.#hls!.stored.then(() => {
+        timer.cancel();
+        resolve();
+      });
+    });
   }
 
   #leave(reason: SourceEnd): void {

@@ -128,6 +128,17 @@ export function applyChange(window: HlsWindow, change: HlsChange): HlsWindow {
   }
 }
 
+/** The parts of a segment without media: players that ask part by part go on through it. */
+export function gapParts(durationS: number, partTargetS: number): readonly HlsPart[] {
+  const parts: HlsPart[] = [];
+  if (partTargetS === 0) return parts;
+  const count = Math.ceil(durationS / partTargetS - 1e-6);
+  for (let i = 0; i < count; i += 1) {
+    parts.push({ durationS: Math.min(partTargetS, durationS - i * partTargetS), bytes: 0 });
+  }
+  return parts;
+}
+
 function close(window: HlsWindow): HlsWindow {
   const { open } = window;
   if (!open) return window;

@@ -125,13 +125,14 @@ function pushStart(lines: string[], start: SegmentStart, initBefore: string): st
 function pushParts(
   lines: string[],
   window: HlsWindow,
-  segment: Pick<HlsSegment, 'epoch' | 'partEpoch' | 'parts'>,
+  segment: Pick<HlsSegment, 'epoch' | 'partEpoch' | 'parts' | 'gap'>,
   msn: number,
 ): void {
   if (window.partTargetS === 0) return;
   segment.parts.forEach(({ durationS }, part) => {
     const name = partName(segment.partEpoch ?? segment.epoch, msn, part, window.extension);
-    lines.push(`#EXT-X-PART:DURATION=${seconds(durationS)},URI="${name}",INDEPENDENT=YES`);
+    const trait = segment.gap ? 'GAP=YES' : 'INDEPENDENT=YES';
+    lines.push(`#EXT-X-PART:DURATION=${seconds(durationS)},URI="${name}",${trait}`);
   });
 }
 

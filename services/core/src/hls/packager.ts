@@ -22,7 +22,7 @@ import { mediaFragment } from './media-fragment.ts';
 import { packedTag, timestamp90k } from './packed-audio.ts';
 import { initName } from './resource-name.ts';
 import { type CutPart, Segmenter } from './segmenter.ts';
-import { forgetSegments } from './stored-window.ts';
+import { forgetSegments, freshNumbers } from './stored-window.ts';
 import { codecsAttribute, type HlsContainer, type TimedTitle, type TrackConfig } from './track.ts';
 import type { TrackEvent, TrackReader } from './track-reader.ts';
 
@@ -46,8 +46,7 @@ export interface PackagerSink {
 }
 
 const nothing = new Uint8Array(0);
-/** 2026-01-01; discontinuities are numbered from the ten minutes since then. */
-const discontinuityEpochMs = Date.UTC(2026, 0, 1);
+const partsAfterGap = 3;
 /** How often it is asked for gaps. */
 const idleEveryMs = 500;
 /** A source that gave something since is late, but there. */
@@ -190,7 +189,14 @@ export class Packager {
       this.#sink.init(this.#init, init);
     }
     this.#segmenter = new Segmenter(
-      { timescale: config.timescale, segmentS, partS, cutsAtTitles: container === 'packed' },
+      {
+        timescale: config.timescale,
+        segmentS,
+        partS,
+        cutsAtTitles: container === 'packed',
+        // Players leave a gap once a whole segment follows it; three parts are what they hold back.
+        ...(this.#window?.segments.at(-1)?.gap && container === 'fmp4' && { firstParts: partsAfterGap }),
+      },
       this.#title && { id: this.#titleId, title: this.#title },
     );
     this.#fragments = 0;
@@ -230,15 +236,12 @@ export class Packager {
     const before = this.#window;
     const nowMs = this.#wallMs();
     if (!before) {
-      // Twice as fast as segments can follow each other.
-      const first = Math.floor((nowMs / 1000 / this.#options.segmentS) * 2);
+      const numbers = freshNumbers(nowMs);
       this.#window = {
         ...profile,
         epoch: this.#epoch,
         revision: 1,
-        firstMsn: first,
-        // Small, because hls.js keeps an array as long as this number, and copies it at every discontinuity.
-        discontinuitySequence: Math.max(0, Math.floor((nowMs - discontinuityEpochMs) / 600_000)),
+        ...numbers,
         segments: [],
         open: undefined,
         titles: [],

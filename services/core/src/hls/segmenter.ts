@@ -13,6 +13,8 @@ export type SegmenterOptions = {
   readonly partS: number;
   /** Packed audio has room for titles at the beginning of a segment only: a new title begins one. */
   readonly cutsAtTitles: boolean;
+  /** The first segment ends after so many parts: what follows a gap is wanted soon. */
+  readonly firstParts?: number;
 };
 
 /** A title and the sample before which it was set. */
@@ -43,6 +45,8 @@ export class Segmenter {
   #border = 1;
   #beginsSegment = true;
   #cutAtNext = false;
+  /** Complete parts of the segment under way. */
+  #parts = 0;
 
   /** @param title what is on air as the timeline begins */
   constructor(options: SegmenterOptions, title?: { readonly id: number; readonly title: TimedTitle }) {
@@ -71,7 +75,10 @@ export class Segmenter {
   /** Takes a sample; gives the parts that are complete because of it, at most one. */
   push(sample: Sample): CutPart | undefined {
     const { timescale, segmentS, partS } = this.#options;
-    const ends = this.headTicks >= this.#border * segmentS * timescale || this.#cutAtNext;
+    const ends =
+      this.headTicks >= this.#border * segmentS * timescale ||
+      this.#cutAtNext ||
+      this.#isFirstLongEnough(sample);
     let part: CutPart | undefined;
     if (this.#samples.length > 0) {
       if (ends) part = this.#take(true);
@@ -88,9 +95,18 @@ export class Segmenter {
     return this.#samples.length > 0 ? this.#take(true) : undefined;
   }
 
+  /** With the sample the first segment would have more parts than it is to have. */
+  #isFirstLongEnough(sample: Sample): boolean {
+    const { firstParts, timescale, partS } = this.#options;
+    if (firstParts === undefined || this.#segmentStartTicks > 0) return false;
+    const isPartFull = this.#partTicks + sample.durationTicks > partS * timescale;
+    return isPartFull && this.#parts + 1 >= firstParts;
+  }
+
   #begin(): void {
     const { timescale, segmentS } = this.#options;
     this.#segmentStartTicks = this.headTicks;
+    this.#parts = 0;
     this.#cutAtNext = false;
     while (this.#border * segmentS * timescale <= this.headTicks) this.#border += 1;
     this.#titles = [];
@@ -117,6 +133,7 @@ export class Segmenter {
     this.#partTicks = 0;
     this.#samples = [];
     this.#beginsSegment = endsSegment;
+    this.#parts += 1;
     return part;
   }
 }

@@ -38,7 +38,7 @@ const open: OpenSegment = { ...start, parts: [part, part] };
 const storedOpen = (over: Partial<StoredOpen> = {}): StoredOpen => ({
   epoch: 3,
   revision: 14,
-  msn: 103,
+  baseRevision: 12,
   open,
   ...over,
 });
@@ -62,7 +62,7 @@ test('what was being made before the window was stored, or by another session, d
     storedOpen({ epoch: 2 }),
     storedOpen({ epoch: 4 }),
     // The window that it follows has not reached the store.
-    storedOpen({ msn: 104 }),
+    storedOpen({ baseRevision: 13 }),
   ]) {
     assert.deepEqual(joinStoredWindow(stored(base), stored(other)), stored(base));
   }
@@ -119,7 +119,9 @@ test('a segment of which something is missing uses up its number and its time as
   const completed = completeOpen({ ...base, open }, false, 9);
   assert.equal(nextMsn(completed), 104);
   const last = completed.segments.at(-1)!;
-  assert.deepEqual([last.gap, last.durationS, last.parts, last.pdtMs], [true, 2, [], start.pdtMs]);
+  assert.deepEqual([last.gap, last.durationS, last.parts, last.pdtMs], [true, 2, open.parts, start.pdtMs]);
+  const whole = completeOpen({ ...base, partTargetS: 0, open }, false, 9);
+  assert.deepEqual(whole.segments.at(-1)!.parts, []);
   assert.deepEqual(
     completed.segments.slice(0, -1),
     completeOpen({ ...base, open }, true, 9).segments.slice(0, -1),

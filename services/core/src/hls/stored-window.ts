@@ -7,11 +7,13 @@
 import { checkHlsWindow } from './hls-message.ts';
 import { applyChange, type HlsWindow, nextMsn, type OpenSegment } from './hls-window.ts';
 
+const numbersBeginMs = Date.UTC(2026, 0, 1);
+
 export type StoredOpen = {
   readonly epoch: number;
   readonly revision: number;
-  /** Its sequence number: the window that it follows may not have reached the store. */
-  readonly msn: number;
+  /** The revision of the stored window that it adds to: another one may not have reached the store. */
+  readonly baseRevision: number;
   readonly open: OpenSegment;
 };
 
@@ -27,8 +29,8 @@ export function openDocumentId(group: string): string {
 export function joinStoredWindow(window: unknown, open: unknown): HlsWindow | undefined {
   const base = checkHlsWindow(window);
   if (!base) return undefined;
-  const { epoch, revision, msn, open: segment } = (open ?? {}) as Partial<StoredOpen>;
-  if (epoch !== base.epoch || msn !== nextMsn(base)) return base;
+  const { epoch, revision, baseRevision, open: segment } = (open ?? {}) as Partial<StoredOpen>;
+  if (epoch !== base.epoch || baseRevision !== base.revision) return base;
   if (!segment || !Number.isSafeInteger(revision) || revision! <= base.revision) return base;
   const joined = { ...base, revision, open: segment };
   return checkHlsWindow(joined) ?? base;
@@ -53,7 +55,9 @@ export function completeOpen(window: HlsWindow, isWhole: boolean, epoch: number)
   if (window.open.parts.length === 0) return { ...window, open: undefined };
   const closed = applyChange(window, { type: 'segment' });
   const last = closed.segments.at(-1)!;
-  const completed = isWhole ? { ...last, epoch, partEpoch: last.epoch } : { ...last, parts: [], gap: true };
+  const completed = isWhole
+    ? { ...last, epoch, partEpoch: last.epoch }
+    : { ...last, parts: window.partTargetS > 0 ? last.parts : [], gap: true };
   return { ...closed, segments: [...closed.segments.slice(0, -1), completed] };
 }
 
@@ -66,5 +70,30 @@ export function forgetSegments(window: HlsWindow): HlsWindow {
     discontinuitySequence: window.discontinuitySequence + discontinuities,
     segments: [],
     titles: window.titles.slice(-1),
+  };
+}
+
+/**
+ * The numbers of a window where nothing is known of one before: by the wall clock, so that they
+ * do not go back. Segments are numbered by the quarter seconds since 2026, far faster than they
+ * can follow each other and small enough for those who count in 32 bits; discontinuities by tens
+ * of minutes, because hls.js keeps an array as long as that number and copies it at each.
+ */
+export function freshNumbers(wallMs: number): Pick<HlsWindow, 'firstMsn' | 'discontinuitySequence'> {
+  const sinceMs = Math.max(0, wallMs - numbersBeginMs);
+  return {
+    firstMsn: Math.floor(sinceMs / 250),
+    discontinuitySequence: Math.floor(sinceMs / 600_000),
+  };
+}
+
+/** The window of which it is known that others followed it, but not with what numbers. */
+export function skipAhead(window: HlsWindow, wallMs: number): HlsWindow {
+  const forgotten = forgetSegments(window);
+  const fresh = freshNumbers(wallMs);
+  return {
+    ...forgotten,
+    firstMsn: Math.max(forgotten.firstMsn, fresh.firstMsn),
+    discontinuitySequence: Math.max(forgotten.discontinuitySequence, fresh.discontinuitySequence),
   };
 }

@@ -175,13 +175,12 @@ export class HlsFeed {
     this.#deps.stats.storeReads += 1;
     const reading = this.#deps.store
       .getBlob(this.#group, name)
-      .catch(() => undefined)
+      // That the store is away says nothing of what it has.
+      .catch(() => 'away' as const)
       .then((stored) => {
         this.#reading.delete(name);
-        if (!stored) {
-          this.#allowance.missed(name);
-          return undefined;
-        }
+        if (!stored) this.#allowance.missed(name);
+        if (!stored || stored === 'away') return undefined;
         const data = allocateBody(stored.byteLength);
         data.set(stored);
         if (!this.#isClosed) this.#deps.cache.put(this.#key(name), data);

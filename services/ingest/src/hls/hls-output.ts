@@ -18,6 +18,7 @@ import {
   joinStoredWindow,
   newerWindow,
   openDocumentId,
+  skipAhead,
 } from '@legacystream/core/hls/stored-window.ts';
 import type { HlsContainer } from '@legacystream/core/hls/track.ts';
 import { containersOf, createTrackReader } from '@legacystream/core/hls/track-reader.ts';
@@ -25,8 +26,8 @@ import type { NowPlaying } from '@legacystream/core/mounts/mount-state.ts';
 import type { Bus } from '@legacystream/core/ports/bus.ts';
 import type { Json, StateStore } from '@legacystream/core/ports/state-store.ts';
 import type { Chunk } from '@legacystream/core/sources/chunker.ts';
+import { HlsJournal } from './hls-journal.ts';
 import type { HlsPredecessor, HlsPredecessors } from './hls-predecessors.ts';
-import { UnstoredBlobs } from './unstored-blobs.ts';
 
 export type HlsOutputDeps = {
   readonly bus: Pick<Bus, 'publish'>;
@@ -56,15 +57,10 @@ export const sourceRendition = 'source';
 /** What comes while the window is being read; more than the store's time limit lets come. */
 const maxWaiting = 500;
 const maxWaitingBytes = 16 * 1024 * 1024;
-/** Writes to the store that wait for each other; what comes beyond is not stored. */
-const maxPendingWrites = 200;
-/** What is remembered of it while the store is away: eight minutes at 128 kb/s. */
-const maxUnstoredBytes = 8 * 1024 * 1024;
 /** A predecessor on this pod is waited for no longer. */
 const predecessorMs = 1_000;
 /** Parts are for whoever must complete the segment when its packager is gone; the segment holds them all. */
 const partSpareMs = 45_000;
-const windowTtlMs = 7 * 24 * 3_600_000;
 /** Initialization sections are stored anew so often, well before their time is over. */
 const initRenewMs = 600_000;
 const initTtlMs = 7_200_000;
@@ -75,7 +71,6 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   readonly #settings: HlsOutputSettings;
   readonly #mountId: string;
   readonly #group: string;
-  readonly #subject: string;
   #epoch: number;
   #codec: Codec | undefined;
   #packager: Packager | undefined;
@@ -83,11 +78,17 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   #waiting: (() => void)[] | undefined = [];
   #waitingBytes = 0;
   #title: NowPlaying | undefined;
+  /** Of the window that was stored last. */
+  #storedRevision = 0;
   #openParts: Uint8Array[] = [];
   #inits = new Map<string, { readonly data: Uint8Array; storedMs: number }>();
-  #writes: Promise<void> = Promise.resolve();
-  #pendingWrites = 0;
-  readonly #unstored = new UnstoredBlobs(maxUnstoredBytes);
+  readonly #journal: HlsJournal;
+  /** Who packaged the mount on this pod before. */
+  readonly #left: HlsPredecessor | undefined;
+  /** The session before, as far as its state was heard of. */
+  readonly #epochBefore: number;
+  /** The window that is gone on from, until there is one of our own. */
+  #previous: HlsWindow | undefined;
   #idle: Timer | undefined;
   #isOver = false;
 
@@ -96,8 +97,11 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
     this.#settings = settings;
     this.#mountId = mountId;
     this.#group = hlsGroup(mountId, sourceRendition);
-    this.#subject = deps.subjects.hls(mountId, sourceRendition);
     this.#epoch = epoch;
+    this.#left = deps.predecessors.take(mountId);
+    this.#epochBefore = deps.predecessors.latestEpoch(mountId);
+    this.#previous = this.#left?.window;
+    this.#journal = new HlsJournal(deps, deps.subjects.hls(mountId, sourceRendition), this.#group);
   }
 
   /** The source's codec is known, or has become another one; before its first headers and audio. */
@@ -145,16 +149,21 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   fence(): void {
     if (this.#isOver) return;
     this.stop();
+    this.#journal.close();
     this.#waiting = undefined;
     this.#deps.predecessors.leave(this.#mountId, this);
   }
 
+  get epoch(): number {
+    return this.#epoch;
+  }
+
   get window(): HlsWindow | undefined {
-    return this.#packager?.window;
+    return this.#packager?.window ?? this.#previous;
   }
 
   get stored(): Promise<void> {
-    return this.#writes;
+    return this.#journal.settled;
   }
 
   stop(): void {
@@ -169,41 +178,48 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
     // The window lists a few at most; what a flapping source leaves is in the store.
     const [oldest] = this.#inits.keys();
     if (this.#inits.size > 16 && oldest !== undefined) this.#inits.delete(oldest);
-    this.#publish(encodeHlsMessage({ type: 'init', epoch: this.#epoch, name }, data));
-    this.#putBlob(name, data, initTtlMs);
+    this.#journal.putBlob(name, data, initTtlMs);
+    this.#journal.publish(encodeHlsMessage({ type: 'init', epoch: this.#epoch, name }, data));
   }
 
   moved(window: HlsWindow): void {
-    this.#publish(encodeHlsMessage({ type: 'window', window }));
     this.#putWindow(window);
+    this.#journal.publish(encodeHlsMessage({ type: 'window', window }));
   }
 
   change(change: HlsChange, payload: Uint8Array, window: HlsWindow): void {
     const { epoch, revision } = window;
-    this.#publish(encodeHlsMessage({ type: 'change', epoch, revision, change }, payload));
-    if (change.type === 'part') {
-      this.#openParts.push(payload);
-      const { open } = window;
-      const name = partName(open!.epoch, nextMsn(window), open!.parts.length - 1, window.extension);
-      this.#putBlob(name, payload, window.targetDurationS * 1000 + partSpareMs);
-      const stored = { epoch, revision, msn: nextMsn(window), open: open! };
-      this.#putDocument(openDocumentId(this.#group), stored, window);
-      return;
+    if (change.type === 'part') this.#storePart(payload, window);
+    else {
+      if (change.type === 'segment') this.#storeSegment(window);
+      this.#putWindow(window);
     }
-    if (change.type === 'segment') {
-      const data = Buffer.concat(this.#openParts);
-      this.#openParts = [];
-      this.#deps.stats.segments += 1;
-      const name = segmentName(window.segments.at(-1)!.epoch, nextMsn(window) - 1, window.extension);
-      this.#putBlob(name, data, segmentTtlMs(window));
-      this.#renewInits();
-    }
-    this.#putWindow(window);
+    this.#journal.publish(encodeHlsMessage({ type: 'change', epoch, revision, change }, payload));
+  }
+
+  #storePart(payload: Uint8Array, window: HlsWindow): void {
+    const { epoch, revision, extension, targetDurationS } = window;
+    const open = window.open!;
+    this.#openParts.push(payload);
+    const name = partName(open.epoch, nextMsn(window), open.parts.length - 1, extension);
+    this.#journal.putBlob(name, payload, targetDurationS * 1000 + partSpareMs);
+    const stored = { epoch, revision, baseRevision: this.#storedRevision, open };
+    this.#journal.putDocument(openDocumentId(this.#group), stored, epoch);
+  }
+
+  #storeSegment(window: HlsWindow): void {
+    const data = Buffer.concat(this.#openParts);
+    this.#openParts = [];
+    this.#deps.stats.segments += 1;
+    const name = segmentName(window.segments.at(-1)!.epoch, nextMsn(window) - 1, window.extension);
+    this.#journal.putBlob(name, data, segmentTtlMs(window));
+    this.#renewInits();
   }
 
   async #begin(codec: Codec, container: HlsContainer, before: HlsWindow | undefined): Promise<void> {
     const waiting = this.#waiting;
     const previous = before ?? (await this.#readPrevious());
+    this.#previous = previous;
     // Another codec, or the end, came meanwhile.
     if (this.#isOver || waiting !== this.#waiting || !waiting) return;
     const reader = createTrackReader(codec, container);
@@ -232,8 +248,8 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
 
   /** What the mount's packager before left, fit to go on from. */
   async #readPrevious(): Promise<HlsWindow | undefined> {
-    const { store, predecessors, clock } = this.#deps;
-    const left = predecessors.take(this.#mountId);
+    const { store, clock } = this.#deps;
+    const left = this.#left;
     if (left)
       await Promise.race([left.stored, new Promise<void>((resolve) => clock.after(predecessorMs, resolve))]);
     const stored = await Promise.all([
@@ -245,6 +261,8 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
     );
     const window = newerWindow(left?.window, stored);
     if (!window) return undefined;
+    // A session that the store was away for: what it numbered nobody knows.
+    if (window.epoch < this.#epochBefore) return skipAhead(window, clock.wallMs());
     const completed = window.open ? await this.#complete(window) : window;
     const last = completed.segments.at(-1);
     const endMs = last ? last.pdtMs + last.durationS * 1000 : 0;
@@ -267,13 +285,9 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
     const isWhole = parts.every((part, i) => part?.byteLength === open!.parts[i]!.bytes);
     if (isWhole) {
       const data = Buffer.concat(parts as Uint8Array[]);
-      this.#putBlob(segmentName(this.#epoch, msn, extension), data, segmentTtlMs(window));
+      this.#journal.putBlob(segmentName(this.#epoch, msn, extension), data, segmentTtlMs(window));
     }
     return completeOpen(window, isWhole, this.#epoch);
-  }
-
-  #publish(message: Uint8Array): void {
-    if (!this.#isOver) this.#deps.bus.publish(this.#subject, message);
   }
 
   #renewInits(): void {
@@ -281,53 +295,13 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
     for (const [name, init] of this.#inits) {
       if (nowMs - init.storedMs < initRenewMs) continue;
       init.storedMs = nowMs;
-      this.#putBlob(name, init.data, initTtlMs);
+      this.#journal.putBlob(name, init.data, initTtlMs);
     }
   }
 
   #putWindow(window: HlsWindow): void {
-    this.#putDocument(this.#group, window as unknown as Json, window);
-  }
-
-  #putDocument(id: string, value: Json, { epoch }: HlsWindow): void {
-    this.#write(() => this.#deps.store.putDocument('hls', id, value, { ttlMs: windowTtlMs, epoch }));
-  }
-
-  #putBlob(name: string, data: Uint8Array, ttlMs: number): void {
-    const untilMs = this.#deps.clock.monotonicMs() + ttlMs;
-    this.#write(
-      () => this.#deps.store.putBlob(this.#group, name, data, { ttlMs }),
-      () => this.#unstored.keep({ name, data, untilMs }),
-    );
-  }
-
-  /** One after the other, so that no document speaks of bytes that are not there yet. */
-  #write(put: () => Promise<unknown>, onLost?: () => void): void {
-    if (this.#isOver) return;
-    const lose = () => {
-      this.#deps.stats.storeFailures += 1;
-      onLost?.();
-    };
-    if (this.#pendingWrites >= maxPendingWrites) return lose();
-    this.#pendingWrites += 1;
-    this.#writes = this.#writes.then(async () => {
-      try {
-        await put();
-        this.#putUnstored();
-      } catch {
-        lose();
-      } finally {
-        this.#pendingWrites -= 1;
-      }
-    });
-  }
-
-  /** The store is back: who begins to follow now finds what was made meanwhile. */
-  #putUnstored(): void {
-    if (this.#unstored.size === 0) return;
-    const nowMs = this.#deps.clock.monotonicMs();
-    for (const { name, data, untilMs } of this.#unstored.take(nowMs))
-      this.#putBlob(name, data, untilMs - nowMs);
+    this.#storedRevision = window.revision;
+    this.#journal.putDocument(this.#group, window as unknown as Json, window.epoch);
   }
 }
 
