@@ -16,7 +16,6 @@ import { Fleet } from './fleet.ts';
 
 const skip = missingProgram('nats-server', 'redis-server');
 const windowS = 8;
-const levelMs = 200;
 const ini = [
   `[Hls]\nSegmentDuration=1\nWindow=${windowS}\nPartDuration=0.25\nCounting=off`,
   '[Mount /replaced.aac]\nTakeover=replace',
@@ -26,15 +25,6 @@ const kinds: readonly (readonly [string, CountingFormat])[] = [
   ['aac', watchedAac],
   ['mp3', countingFormats.mp3At128],
 ];
-
-/**
- * Edges hear of a part some milliseconds before the store has it. Whoever goes on knows what the
- * store has, so that a test of the rest lets the store come level first.
- */
-async function untilStored(sources: readonly CountingSource[]): Promise<void> {
-  for (const source of sources) source.pause();
-  await sleep(levelMs);
-}
 
 describe('HLS of a fleet', { skip, timeout: 240_000 }, () => {
   let fleet: Fleet;
@@ -91,7 +81,6 @@ describe('HLS of a fleet', { skip, timeout: 240_000 }, () => {
         watcher.add(late);
         await watcher.advance(1);
         // Nobody has left: the newcomer is let in all the same.
-        await untilStored([source]);
         id += 1;
         keep(await comeOnAir(id % 2 === 0 ? two! : one!, mount, format, id));
         await watcher.advance(3);
@@ -108,7 +97,6 @@ describe('HLS of a fleet', { skip, timeout: 240_000 }, () => {
         sources.push(keep(await comeOnAir(victim!, `/killed.${extension}`, format, 1, 1_000)));
       for (const [extension] of kinds) watchers.push(await watch(`/killed.${extension}`));
       await Promise.all(watchers.map((watcher) => watcher.advance(3)));
-      await untilStored(sources);
       victim!.process.kill('SIGKILL');
       await Promise.all(sources.map(({ closed }) => closed));
       for (const [extension, format] of kinds) keep(await comeOnAir(one!, `/killed.${extension}`, format, 2));

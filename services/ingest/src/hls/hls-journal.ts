@@ -59,7 +59,8 @@ export class HlsJournal {
       this.#flush();
     };
     const timer = this.#deps.clock.after(publishWithinMs, release);
-    void this.#writes.then(release);
+    // What is said in one go is heard in one go: a part, and that it was its segment's last.
+    queueMicrotask(() => void this.#writes.then(release));
   }
 
   putDocument(id: string, value: Json, epoch: number): void {
