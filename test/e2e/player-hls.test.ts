@@ -209,6 +209,28 @@ describe('the player', { skip: missingProgram('chromium', 'ffmpeg') }, () => {
     await page.close();
   });
 
+  test('goes on when the source comes back with another codec', async () => {
+    send('/changing', 'aac');
+    await eventually('it is on air', () => isListed('/changing'), patienceMs);
+    const { page, answered } = await visit(server.url);
+    const player = playerOf(page, '/changing');
+    await press(player);
+    await plays(player, 1, 'before');
+    const inits = () => new Set(answered.filter((path) => /\/init-.*\.mp4$/.test(path))).size;
+    assert.equal(inits(), 1);
+    await sources.get('/changing')!.stop('SIGKILL');
+    send('/changing', 'opus');
+    await eventually('it hears of the new codec', () => inits() > 1, patienceMs);
+    await eventually(
+      'it begins anew',
+      async () => (await player.getAttribute('state')) !== 'playing',
+      patienceMs,
+    );
+    await plays(player, 3, 'after');
+    assert.equal(await player.getAttribute('way'), 'hls');
+    await page.close();
+  });
+
   test('goes on when the stream was over and begins anew', async () => {
     const { page } = await visit(server.url);
     const player = playerOf(page, '/short.aac');

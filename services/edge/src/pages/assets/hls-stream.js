@@ -54,6 +54,8 @@ export class HlsStream {
   #titles;
   #onBroken;
   #recoveries = 0;
+  /** Container and codec of what is played. */
+  #format;
   #recoveredMs = 0;
   #isClosed = false;
 
@@ -104,6 +106,13 @@ export class HlsStream {
     });
     hls.on(Hls.Events.FRAG_PARSING_METADATA, (_, { samples }) => {
       for (const { pts, data } of samples) this.#titles.add(pts, data);
+    });
+    hls.on(Hls.Events.FRAG_PARSING_INIT_SEGMENT, (_, { tracks }) => {
+      const { codec, container } = tracks.audio ?? {};
+      const format = `${container} ${codec}`;
+      // hls.js cannot go from one codec to another; what begins anew can.
+      if (this.#format !== undefined && this.#format !== format) this.#break(false);
+      this.#format = format;
     });
     hls.on(Hls.Events.ERROR, (_, { fatal, type }) => {
       if (!fatal || this.#isClosed) return;
