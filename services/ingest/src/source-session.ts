@@ -204,17 +204,21 @@ export class SourceSession implements ClaimHolder, SourceFeed {
 
   /** Settles when the mount is free for others; idempotent. */
   released(): Promise<void> {
-    this.#release ??= this.#hlsStored().then(() => this.#claim.release());
+    // Whoever was told to come in at once is there before all is stored; anybody else takes longer.
+    const hls = this.#hls;
+    const isAwaited = hls && (this.#ended === 'taken-over' || this.#ended === 'yielded');
+    this.#release ??= isAwaited
+      ? this.#hlsStored(hls).then(() => this.#claim.release())
+      : this.#claim.release();
     return this.#release;
   }
 
   /** Who has the mount next goes on from what is stored; it is not waited for long. */
-  async #hlsStored(): Promise<void> {
-    if (!this.#hls || this.#ended === 'lease-lost') return;
+  #hlsStored({ stored }: HlsOutput): Promise<void> {
     const { clock } = this.#deps;
-    await new Promise<void>((resolve) => {
+    return new Promise<void>((resolve) => {
       const timer = clock.after(hlsStoredMs, resolve);
-      void this.#hls!.stored.then(() => {
+      void stored.then(() => {
         timer.cancel();
         resolve();
       });
