@@ -131,11 +131,11 @@ describe('hls.js', { skip: missingProgram('chromium', 'ffmpeg'), concurrency: tr
     t.diagnostic(`the programme heard again ${afterMs} ms after it was back, then ${lateMs} ms late`);
     assert.deepEqual(fatalErrors(record), [], log(play));
     assert.ok(stillBeforeMs <= 2_000, `${stillBeforeMs} ms before`);
-    // hls.js leaves a gap once a whole segment follows it.
-    assert.ok(afterMs <= 3_500 + slackMs, `${afterMs} ms\n${log(play)}`);
+    // Mostly 2 s. Where hls.js gave up waiting for the gap (after 0.8 target durations) it asks again only much later.
+    assert.ok(afterMs <= 12_000 + slackMs, `${afterMs} ms\n${log(play)}`);
     const stillMs = longestStillMs(record, backMs + afterMs, startMs + playS * 1000);
     assert.ok(stillMs <= 2_000, `${stillMs} ms after\n${log(play)}`);
-    assert.ok(lateMs <= 3_500, `${lateMs} ms late`);
+    assert.ok(lateMs <= 12_000, `${lateMs} ms late`);
   });
 
   test('plays another codec once the page has loaded the stream anew', async (t) => {

@@ -62,7 +62,11 @@ async function listenForTitle(mount: string, song: string): Promise<Titled> {
       const range = Object.values(record.ranges).find(({ attributes }) =>
         song.endsWith(attributes['X-TITLE'] ?? ' '),
       );
-      return tone && cue && range && { record, tone, cue, range };
+      // That a fragment was played is told after what is in it.
+      const isTold = record.events.some(
+        (e) => e.name === 'fragment' && Number(e['start']) >= (cue?.start ?? 0) - 0.05,
+      );
+      return tone && cue && range && isTold && { record, tone, cue, range };
     };
     const { record, tone, cue, range } = await eventually('tone, cue and date range', read, patienceMs).catch(
       async (error: unknown) => {
