@@ -132,7 +132,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     hub,
     directory,
     waitingRoom,
-    hls: { handler: hls, feeds, cache, waitingRoom: hlsWaitingRoom },
+    hls: { handler: hls, feeds, cache, sessions, waitingRoom: hlsWaitingRoom },
     drain,
     takesStream: (target) => hls.takes(target) || streams.takes(target),
     handleStream: async (head, client) => {

@@ -47,6 +47,7 @@ export interface PackagerSink {
 
 const nothing = new Uint8Array(0);
 const partsAfterGap = 3;
+const noTitle: TimedTitle = { title: '', artist: '', url: '' };
 /** How often it is asked for gaps. */
 const idleEveryMs = 500;
 /** A source that gave something since is late, but there. */
@@ -116,16 +117,7 @@ export class Packager {
 
   /** In force from the next sample on. */
   setTitle(title: TimedTitle): void {
-    const before = this.#title;
-    if (!before && title.title === '' && title.artist === '' && title.url === '') return;
-    if (
-      before &&
-      before.title === title.title &&
-      before.artist === title.artist &&
-      before.url === title.url
-    ) {
-      return;
-    }
+    if (isSameTitle(this.#title ?? noTitle, title)) return;
     this.#title = title;
     this.#titleId = (this.#titleId + 1) >>> 0;
     if (!this.#segmenter) return;
@@ -310,7 +302,7 @@ export class Packager {
   #sayTitle(startMs: number): void {
     const { title, artist, url } = this.#title!;
     const latest = this.#window!.titles.at(-1);
-    if (latest && latest.title === title && latest.artist === artist && latest.url === url) return;
+    if (latest && isSameTitle(latest, this.#title!)) return;
     const id = `${this.#epoch.toString(36)}-${this.#window!.revision}`;
     // Ranges that began together would both last until the next one.
     if (latest) startMs = Math.max(startMs, latest.startMs + 1);
@@ -321,4 +313,8 @@ export class Packager {
     this.#window = applyChange(this.#window!, change);
     this.#sink.change(change, payload, this.#window);
   }
+}
+
+function isSameTitle(a: TimedTitle, b: TimedTitle): boolean {
+  return a.title === b.title && a.artist === b.artist && a.url === b.url;
 }

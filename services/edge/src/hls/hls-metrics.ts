@@ -4,16 +4,21 @@ import type { WaitingRoom } from '../waiting-room.ts';
 import type { HlsFeedStats } from './hls-feed.ts';
 import type { HlsFeeds } from './hls-feeds.ts';
 import type { HlsHandler } from './hls-handler.ts';
+import type { HlsSessions } from './hls-sessions.ts';
 import type { SegmentCache } from './segment-cache.ts';
 
 export type HlsParts = {
   readonly handler: HlsHandler;
   readonly feeds: HlsFeeds;
   readonly cache: SegmentCache;
+  readonly sessions: HlsSessions;
   readonly waitingRoom: WaitingRoom;
 };
 
-export function registerHlsMetrics(metrics: Metrics, { handler, feeds, cache, waitingRoom }: HlsParts): void {
+export function registerHlsMetrics(
+  metrics: Metrics,
+  { handler, feeds, cache, sessions, waitingRoom }: HlsParts,
+): void {
   metrics.registerCounter(
     'legacystream_edge_hls_requests_total',
     'Requests for HLS: of playlists, of what they list, and those that were refused or not found.',
@@ -47,9 +52,9 @@ export function registerHlsMetrics(metrics: Metrics, { handler, feeds, cache, wa
   );
   metrics.registerCounter(
     'legacystream_edge_hls_messages_malformed_total',
-    'Messages of packagers that were none.',
+    'Messages of packagers, and of other edges about listeners, that were none.',
     [],
-    total('malformed'),
+    () => [{ value: feeds.stats.malformed + sessions.malformedClaims }],
   );
   metrics.registerCounter(
     'legacystream_edge_hls_messages_stale_total',

@@ -83,8 +83,8 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   #openParts: Uint8Array[] = [];
   #inits = new Map<string, { readonly data: Uint8Array; storedMs: number }>();
   readonly #journal: HlsJournal;
-  /** Who packaged the mount on this pod before. */
-  readonly #left: HlsPredecessor | undefined;
+  /** Who packaged the mount on this pod before; let go of once it has been gone on from, or each would keep all before it. */
+  #left: HlsPredecessor | undefined;
   /** The session before, as far as its state was heard of. */
   readonly #epochBefore: number;
   /** The window that is gone on from, until there is one of our own. */
@@ -168,6 +168,7 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
 
   stop(): void {
     this.#isOver = true;
+    this.#left = undefined;
     this.#idle?.cancel();
     this.#idle = undefined;
   }
@@ -250,6 +251,7 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   async #readPrevious(): Promise<HlsWindow | undefined> {
     const { store, clock } = this.#deps;
     const left = this.#left;
+    this.#left = undefined;
     if (left)
       await Promise.race([left.stored, new Promise<void>((resolve) => clock.after(predecessorMs, resolve))]);
     const stored = await Promise.all([
@@ -259,7 +261,7 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
       ([window, open]) => joinStoredWindow(window, open),
       () => undefined,
     );
-    const window = newerWindow(left?.window, stored);
+    const window = newerWindow(left?.window ?? this.#previous, stored);
     if (!window) return undefined;
     // A session that the store was away for: what it numbered nobody knows.
     if (window.epoch < this.#epochBefore) return skipAhead(window, clock.wallMs());
