@@ -92,6 +92,30 @@ test('values that JSON does not know become text', () => {
   });
 });
 
+test('a value that cannot be read costs itself, never the line', () => {
+  const error = Object.assign(new Error('odd'), { code: { toString: 0 } });
+  const throwing = {
+    get body(): string {
+      throw new Error('no');
+    },
+  };
+  const fields = redactFields({
+    error,
+    throwing,
+    map: new Map<unknown, unknown>([
+      [{ toString: 0 }, 1],
+      [Symbol('key'), 2],
+    ]),
+    after: 'kept',
+  });
+  assert.deepEqual(fields, {
+    error: { type: 'Error', message: 'odd', code: '[object]', stack: error.stack },
+    throwing: '[unreadable]',
+    map: { '[object]': 1, 'Symbol(key)': 2 },
+    after: 'kept',
+  });
+});
+
 test('any value gives JSON, and any text one printable line', () => {
   fc.assert(
     fc.property(fc.dictionary(fc.string(), fc.anything({ withDate: true, withMap: true })), (value) => {

@@ -45,6 +45,15 @@ function redactEntries(
 }
 
 function redactValue(value: unknown, depth: number): unknown {
+  try {
+    return readValue(value, depth);
+  } catch {
+    // A getter, a proxy or a field of another type than it should have: the line is still written.
+    return '[unreadable]';
+  }
+}
+
+function readValue(value: unknown, depth: number): unknown {
   switch (typeof value) {
     case 'string':
       return redactText(value);
@@ -68,7 +77,7 @@ function redactObject(value: object, depth: number): unknown {
   if (depth >= maxDepth) return '[…]';
   if (value instanceof Map)
     return redactEntries(
-      [...value].map(([key, of]) => [String(key), of] as const),
+      [...value].slice(0, maxItems).map(([key, of]) => [plainText(key), of] as const),
       depth,
     );
   if (Array.isArray(value) || value instanceof Set) {
@@ -83,10 +92,15 @@ function redactError(error: Error, depth: number): Record<string, unknown> {
   return {
     type: redactText(error.name),
     message: redactText(error.message),
-    ...(code === undefined ? {} : { code: redactText(String(code)) }),
+    ...(code === undefined ? {} : { code: redactText(plainText(code)) }),
     stack,
     ...(error.cause === undefined || depth >= maxDepth ? {} : { cause: redactValue(error.cause, depth + 1) }),
   };
+}
+
+/** The text of a key or an error code, which are no objects but in a hostile or odd value. */
+function plainText(key: unknown): string {
+  return typeof key === 'object' && key !== null ? '[object]' : String(key);
 }
 
 function cut(text: string, maxLength: number): string {
