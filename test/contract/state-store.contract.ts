@@ -226,6 +226,47 @@ export function stateStoreContract(name: string, createStore: () => Promise<Stat
     assert.equal(await store.removeDocument('mount', id), true);
   });
 
+  contract('who claims a document reads the last that earlier writers wrote', async ({ store }) => {
+    const id = fresh();
+    const put = (value: Json, epoch: number) =>
+      store.putDocument('hls', id, value, { epoch, ttlMs: longTtlMs });
+    const claim = (epoch: number) => store.claimDocument('hls', id, { epoch, ttlMs: longTtlMs });
+    await put({ text: 'line\nline' }, 10);
+    assert.deepEqual(await claim(11), { text: 'line\nline' });
+    assert.equal(await put('late', 10), false);
+    assert.deepEqual(await claim(10), { text: 'line\nline' }, 'a smaller epoch reads');
+    assert.equal(await put('late', 10), false, 'and claims nothing');
+    assert.equal(await put('next', 11), true);
+    assert.equal(await store.getDocument('hls', id), 'next');
+  });
+
+  contract('a document without an epoch can be claimed', async ({ store }) => {
+    const id = fresh();
+    await store.putDocument('hls', id, 1);
+    assert.equal(await store.claimDocument('hls', id, { epoch: 5, ttlMs: longTtlMs }), 1);
+    assert.equal(await store.putDocument('hls', id, 2, { epoch: 4, ttlMs: longTtlMs }), false);
+  });
+
+  contract('where there is no document, null is claimed', async ({ store, passTime }) => {
+    const id = fresh();
+    assert.equal(await store.claimDocument('hls', id, { epoch: 5, ttlMs: shortTtlMs }), undefined);
+    assert.equal(await store.getDocument('hls', id), null);
+    assert.equal((await store.listDocuments('hls')).get(id), null);
+    assert.equal(await store.putDocument('hls', id, 'late', { epoch: 4, ttlMs: longTtlMs }), false);
+    await passTime(shortTtlMs + 20);
+    assert.equal(await store.getDocument('hls', id), undefined);
+    const failure = store.claimDocument('hls', id, { epoch: 5, ttlMs: 0 });
+    await assert.rejects(failure, { code: 'LS_PARAMETER_INVALID' });
+  });
+
+  contract('a claim leaves the time to live as it is', async ({ store, passTime }) => {
+    const id = fresh();
+    await store.putDocument('hls', id, 'brief', { epoch: 1, ttlMs: shortTtlMs });
+    assert.equal(await store.claimDocument('hls', id, { epoch: 2, ttlMs: longTtlMs }), 'brief');
+    await passTime(shortTtlMs + 20);
+    assert.equal(await store.getDocument('hls', id), undefined);
+  });
+
   contract('an expired document fences nobody', async ({ store, passTime }) => {
     const id = fresh();
     await store.putDocument('mount', id, 'gone', { epoch: 100, ttlMs: shortTtlMs });

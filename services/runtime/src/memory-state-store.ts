@@ -135,6 +135,24 @@ export class MemoryStateStore implements StateStore {
     return stored && (JSON.parse(stored.value.json) as Json);
   }
 
+  async claimDocument(
+    kind: DocumentKind,
+    id: string,
+    { epoch, ttlMs }: { readonly epoch: number; readonly ttlMs: number },
+  ): Promise<Json | undefined> {
+    this.#assertOpen();
+    assertTtl(ttlMs);
+    const documents = this.#kind(kind);
+    const stored = documents.get(id);
+    if (!stored) documents.set(id, { json: 'null', epoch }, ttlMs);
+    else if (!this.#isFenced(kind, id, epoch)) {
+      const leftMs = stored.expiresAtMs - this.#clock.monotonicMs();
+      documents.set(id, { json: stored.value.json, epoch }, leftMs);
+    }
+    this.#noteChange(kind);
+    return stored && (JSON.parse(stored.value.json) as Json);
+  }
+
   async listDocuments(kind: DocumentKind): Promise<ReadonlyMap<string, Json>> {
     this.#assertOpen();
     const documents = new Map<string, Json>();

@@ -5,6 +5,7 @@ import {
   applyChange,
   durationOf,
   type HlsChange,
+  type HlsSegment,
   type HlsWindow,
   nextMsn,
   type SegmentStart,
@@ -101,7 +102,13 @@ test('whatever changes come, numbers never go back and what leaves is counted', 
           assert.equal(window.discontinuitySequence - before.discontinuitySequence, leftBroken);
           if (left === 0) continue;
           const keptS = durationOf(window.segments);
-          assert.ok(keptS >= Math.max(windowS, 12) - 1e-3, `only ${keptS} s are left`);
+          assert.ok(keptS >= 12 - 1e-3, `only ${keptS} s are left`);
+          const gone = before.segments[left - 1];
+          const agoMs = gone ? Math.max(...window.segments.map(endMsOf)) - endMsOf(gone) : 0;
+          assert.ok(
+            keptS >= windowS - 1e-3 || agoMs >= windowS * 1000,
+            `${keptS} s are left, and what ended ${agoMs} ms before is not`,
+          );
           assert.ok(window.segments.length >= 3);
         }
         assert.deepEqual(apply(empty({ windowS }), ...list), window, 'the same changes give the same window');
@@ -109,6 +116,17 @@ test('whatever changes come, numbers never go back and what leaves is counted', 
     ),
     { numRuns: 300 },
   );
+});
+
+const endMsOf = ({ pdtMs, durationS }: HlsSegment) => pdtMs + durationS * 1000;
+
+test('a source that comes and goes leaves no list that is older than its window', () => {
+  let window = empty({ windowS: 40 });
+  // A second of audio in five: its list would take ten times as long to fill.
+  for (let s = 0; s < 600; s += 5) window = apply(window, part(1, startAt(s * 1000, true)), end);
+  const [oldest] = window.segments;
+  assert.equal(window.segments.length, 12, 'three target durations, which stay');
+  assert.ok(endMsOf(window.segments.at(-1)!) - endMsOf(oldest!) < 60_000);
 });
 
 test('what is listed stays as it was, but for its parts', () => {

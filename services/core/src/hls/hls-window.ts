@@ -153,13 +153,17 @@ function trim(window: HlsWindow): HlsWindow {
   const segments = [...window.segments];
   let { firstMsn, discontinuitySequence } = window;
   let listedS = segments.reduce((sum, { durationS }) => sum + durationS, 0);
+  const endMs = segments.length > 0 ? endOf(segments.at(-1)!) : 0;
   while (segments.length > leastSegments) {
     const [oldest] = segments;
+    const leftS = listedS - oldest!.durationS;
+    // By date as well: between the sessions of a source there is time that no segment stands for.
+    const isOld = leftS >= windowS - 1e-6 || endMs - endOf(oldest!) >= windowS * 1000;
     // Never less than three target durations remain (RFC 8216bis §6.2.2).
-    if (listedS - oldest!.durationS < Math.max(windowS, 3 * targetDurationS) - 1e-6) break;
+    if (!isOld || leftS < 3 * targetDurationS - 1e-6) break;
     segments.shift();
     firstMsn += 1;
-    listedS -= oldest!.durationS;
+    listedS = leftS;
     if (oldest!.discontinuity) discontinuitySequence += 1;
   }
   let behindS = 0;
@@ -171,6 +175,10 @@ function trim(window: HlsWindow): HlsWindow {
     behindS += segment.durationS;
   }
   return { ...window, segments, firstMsn, discontinuitySequence, titles: keepTitles(window, segments) };
+}
+
+function endOf({ pdtMs, durationS }: HlsSegment): number {
+  return pdtMs + durationS * 1000;
 }
 
 /** A title stays while any moment of it is listed: until the next one began before the window does. */

@@ -4,7 +4,7 @@ import { type MediaPlaylist, readMediaPlaylist } from '../../../../test/support/
 import { checkPlaylist, checkSuccession } from '../../../../test/support/hls/playlist-rules.ts';
 import { applyChange, type HlsChange, type HlsWindow, nextMsn } from './hls-window.ts';
 import { renderMediaPlaylist } from './media-playlist.ts';
-import { Packager, type PackagerOptions, type PackagerSink } from './packager.ts';
+import { idleEveryMs, Packager, type PackagerOptions, type PackagerSink } from './packager.ts';
 import { parseResourceName, segmentName } from './resource-name.ts';
 import type { TrackConfig } from './track.ts';
 import type { TrackEvent, TrackReader } from './track-reader.ts';
@@ -135,10 +135,10 @@ class Rig implements PackagerSink {
     return this;
   }
 
-  /** Nothing, for so long; the packager is asked every half second. */
+  /** Nothing, for so long. */
   wait(seconds: number): this {
-    for (let ms = 0; ms < seconds * 1000; ms += 500) {
-      this.nowMs += 500;
+    for (let ms = 0; ms < seconds * 1000; ms += idleEveryMs) {
+      this.nowMs += idleEveryMs;
       this.packager.idle();
     }
     return this;
@@ -258,7 +258,7 @@ test('a date never goes back, even if the one before was ahead of the clock', ()
 test('while nothing comes, gaps stand for the time', () => {
   const rig = new Rig().config(opus()).play(30).wait(21).check();
   const gaps = rig.window.segments.filter(({ gap }) => gap);
-  assert.ok(gaps.length >= 3 && gaps.length <= 5, `${gaps.length} gaps`);
+  assert.ok(gaps.length >= 7 && gaps.length <= 9, `${gaps.length} gaps`);
   assert.deepEqual(
     gaps.map(({ discontinuity }) => discontinuity),
     [true, ...gaps.slice(1).map(() => false)],
@@ -279,6 +279,23 @@ test('a new segment follows within one and a half target durations, whether or n
       const sinceMs = ms - (closedMs[i - 1] ?? ms);
       assert.ok(sinceMs <= 6_000, `${sinceMs} ms, the source having left after ${playS} s`);
     });
+  }
+});
+
+test('a source that has left is stood for sooner than hls.js stops waiting, by time that has passed', () => {
+  for (const segmentS of [1, 2, 4, 6]) {
+    const rig = new Rig({ segmentS }).config(opus()).play(29.5);
+    rig.packager.end();
+    const endedMs = rig.nowMs;
+    rig.wait(20).check();
+    const movedMs = [endedMs, ...rig.timesMs.filter((ms) => ms > endedMs)];
+    movedMs.forEach((ms, i) => {
+      const sinceMs = ms - (movedMs[i - 1] ?? ms);
+      assert.ok(sinceMs < segmentS * 800, `${sinceMs} ms without a change at ${segmentS} s a segment`);
+    });
+    const last = rig.window.segments.at(-1)!;
+    assert.ok(last.pdtMs + last.durationS * 1000 <= rig.nowMs, 'no gap is ahead of the clock');
+    assert.ok(last.pdtMs + last.durationS * 1000 > rig.nowMs - segmentS * 1000);
   }
 });
 

@@ -48,10 +48,15 @@ export interface PackagerSink {
 const nothing = new Uint8Array(0);
 const partsAfterGap = 3;
 const noTitle: TimedTitle = { title: '', artist: '', url: '' };
-/** How often it is asked for gaps. */
-const idleEveryMs = 500;
+/** How often {@link Packager.idle} is to be called. */
+export const idleEveryMs = 200;
 /** A source that gave something since is late, but there. */
 const stalledMs = 1500;
+/**
+ * How long a gap is, in segments: hls.js gives a blocked request up after 0.8 target durations
+ * and asks again much later, and the source that comes back needs a moment for its first part.
+ */
+const gapShare = 0.5;
 /** Dates follow the wall clock by steps no larger than this a segment, so that they never overlap much. */
 const slewMs = 20;
 /** A source that is early or late by less is on time. */
@@ -81,6 +86,7 @@ export class Packager {
   #latestMediaMs: number;
   /** When a gap must stand for time, unless a segment comes before: within 1.5 target durations of the last. */
   #gapDueMs: number;
+  #isEnded = false;
 
   /** @param previous the window that it goes on from; what was being made in it has been completed */
   constructor(
@@ -134,27 +140,33 @@ export class Packager {
   }
 
   /**
-   * Asked every second or so: while nothing comes, time is stood for by segments that say so,
+   * Asked every {@link idleEveryMs}: while nothing comes, time is stood for by segments that say so,
    * for players that would take a playlist which stands still for one that has died.
    */
   idle(): void {
-    const { segmentS } = this.#options;
     const window = this.#window;
     const nowMs = this.#wallMs();
-    if (!window || nowMs < this.#gapDueMs || nowMs - this.#latestMediaMs < stalledMs) return;
+    if (!window || nowMs < this.#gapDueMs) return;
+    if (!this.#isEnded && nowMs - this.#latestMediaMs < stalledMs) return;
     const dueMs = this.#gapDueMs;
     this.#endTimeline();
     if (this.#endPdtMs === 0) this.#endPdtMs = this.#latestMediaMs;
     const isFirst = !window.segments.at(-1)?.gap;
     const start = { epoch: this.#epoch, pdtMs: this.#endPdtMs, discontinuity: isFirst, init: '' };
-    this.#change({ type: 'gap', start, durationS: segmentS });
-    this.#endPdtMs += segmentS * 1000;
-    this.#gapDueMs = dueMs + segmentS * 1000;
+    this.#change({ type: 'gap', start, durationS: this.#gapMs / 1000 });
+    this.#endPdtMs += this.#gapMs;
+    this.#gapDueMs = dueMs + this.#gapMs;
   }
 
-  /** Nothing more comes: what there is becomes the last segment. */
+  /** Nothing more comes: what there is becomes the last segment; only gaps may follow. */
   end(): void {
     this.#endTimeline();
+    this.#isEnded = true;
+    this.#gapDueMs = Math.min(this.#gapDueMs, this.#wallMs() + this.#gapMs);
+  }
+
+  get #gapMs(): number {
+    return this.#options.segmentS * 1000 * gapShare;
   }
 
   #take(events: readonly TrackEvent[]): void {

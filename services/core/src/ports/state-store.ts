@@ -11,6 +11,10 @@
  *  - A document is replaced whole, its time to live and epoch included; one written or
  *    removed with an `epoch` is left alone when the stored one carries a larger epoch. It
  *    vanishes when its time to live ends.
+ *  - Who claims a document reads it and, in the same step, raises its epoch: from then on no
+ *    writer before the claimant changes it, so that what was read is the last that they wrote.
+ *    Where there is none, `null` stands from then on. A larger epoch, and the time to live of
+ *    what is there, stay as they are.
  *  - A peak is the document of kind `peak` whose value is the number.
  *  - The value of a document is JSON; what is read is a copy.
  *  - A blob is bytes, at most 4 MiB, under a name in a group. It is written once and does not
@@ -64,6 +68,12 @@ export interface StateStore {
   /** Writes a document; false when a larger epoch stands there. */
   putDocument(kind: DocumentKind, id: string, value: Json, options?: DocumentOptions): Promise<boolean>;
   getDocument(kind: DocumentKind, id: string): Promise<Json | undefined>;
+  /** Reads a document that the claimant is going to write; undefined where there was none. */
+  claimDocument(
+    kind: DocumentKind,
+    id: string,
+    claim: { readonly epoch: number; readonly ttlMs: number },
+  ): Promise<Json | undefined>;
   listDocuments(kind: DocumentKind): Promise<ReadonlyMap<string, Json>>;
   /** Removes a document; false when there is none or a larger epoch stands there. */
   removeDocument(kind: DocumentKind, id: string, options?: { readonly epoch?: number }): Promise<boolean>;

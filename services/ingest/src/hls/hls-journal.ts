@@ -3,6 +3,9 @@
  * follow. So whoever packages next knows at least what players were told, whenever this process
  * ends. A store that is slow or away holds nothing up for longer than a moment: then those who
  * follow hear of it all the same, and bytes that it did not take are given to it when it is back.
+ *
+ * The store is also the judge of who speaks: once another packager has claimed what was written
+ * here, nothing more is taken, and what was not taken is not said. So no number is used twice.
  */
 import type { Clock } from '@legacystream/core/clock.ts';
 import type { Bus } from '@legacystream/core/ports/bus.ts';
@@ -11,16 +14,20 @@ import { UnstoredBlobs } from './unstored-blobs.ts';
 
 export type HlsJournalDeps = {
   readonly bus: Pick<Bus, 'publish'>;
-  readonly store: Pick<StateStore, 'putBlob' | 'putDocument'>;
+  readonly store: Pick<StateStore, 'putBlob' | 'putDocument' | 'claimDocument'>;
   readonly clock: Clock;
   /** Counts what did not reach the store. */
   readonly stats: { storeFailures: number };
+  /** Somebody with a larger epoch has claimed what was written here; the journal is closed. */
+  readonly onSuperseded: () => void;
 };
 
 type Outgoing = { readonly message: Uint8Array; isReady: boolean };
 
-/** A message waits for the store no longer. */
+/** A message waits for the store no longer, */
 const publishWithinMs = 150;
+/** of which this is the end: after a standstill of the process it is time to hear what the store said. */
+const lastWordMs = 5;
 /** Writes to the store that wait for each other; what comes beyond is not stored. */
 const maxPendingWrites = 200;
 /** What is remembered of it while the store is away: eight minutes at 128 kb/s. */
@@ -58,13 +65,26 @@ export class HlsJournal {
       entry.isReady = true;
       this.#flush();
     };
-    const timer = this.#deps.clock.after(publishWithinMs, release);
+    const { clock } = this.#deps;
+    let timer = clock.after(publishWithinMs - lastWordMs, () => {
+      timer = clock.after(lastWordMs, release);
+    });
     // What is said in one go is heard in one go: a part, and that it was its segment's last.
     queueMicrotask(() => void this.#writes.then(release));
   }
 
+  /** What a packager before wrote last; it writes nothing from then on. */
+  claimDocument(id: string, epoch: number): Promise<Json | undefined> {
+    return this.#deps.store.claimDocument('hls', id, { epoch, ttlMs: windowTtlMs });
+  }
+
   putDocument(id: string, value: Json, epoch: number): void {
-    this.#write(() => this.#deps.store.putDocument('hls', id, value, { ttlMs: windowTtlMs, epoch }));
+    this.#write(async () => {
+      const options = { ttlMs: windowTtlMs, epoch };
+      if ((await this.#deps.store.putDocument('hls', id, value, options)) || this.#isClosed) return;
+      this.close();
+      this.#deps.onSuperseded();
+    });
   }
 
   putBlob(name: string, data: Uint8Array, ttlMs: number): void {

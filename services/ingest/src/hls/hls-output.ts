@@ -9,7 +9,7 @@ import type { Clock, Timer } from '@legacystream/core/clock.ts';
 import type { Codec } from '@legacystream/core/codecs/frame-splitter.ts';
 import { encodeHlsMessage } from '@legacystream/core/hls/hls-message.ts';
 import { type HlsChange, type HlsWindow, nextMsn } from '@legacystream/core/hls/hls-window.ts';
-import { Packager, type PackagerSink } from '@legacystream/core/hls/packager.ts';
+import { idleEveryMs, Packager, type PackagerSink } from '@legacystream/core/hls/packager.ts';
 import { partName, segmentName } from '@legacystream/core/hls/resource-name.ts';
 import {
   completeOpen,
@@ -61,10 +61,11 @@ const maxWaitingBytes = 16 * 1024 * 1024;
 const predecessorMs = 1_000;
 /** Parts are for whoever must complete the segment when its packager is gone; the segment holds them all. */
 const partSpareMs = 45_000;
+/** Sources that come and go make a list last longer than its window. */
+const segmentSpareMs = 30_000;
 /** Initialization sections are stored anew so often, well before their time is over. */
 const initRenewMs = 600_000;
 const initTtlMs = 7_200_000;
-const idleEveryMs = 500;
 
 export class HlsOutput implements PackagerSink, HlsPredecessor {
   readonly #deps: HlsOutputDeps;
@@ -101,7 +102,8 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
     this.#left = deps.predecessors.take(mountId);
     this.#epochBefore = deps.predecessors.latestEpoch(mountId);
     this.#previous = this.#left?.window;
-    this.#journal = new HlsJournal(deps, deps.subjects.hls(mountId, sourceRendition), this.#group);
+    const journal = { ...deps, onSuperseded: () => this.stop() };
+    this.#journal = new HlsJournal(journal, deps.subjects.hls(mountId, sourceRendition), this.#group);
   }
 
   /** The source's codec is known, or has become another one; before its first headers and audio. */
@@ -249,14 +251,14 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
 
   /** What the mount's packager before left, fit to go on from. */
   async #readPrevious(): Promise<HlsWindow | undefined> {
-    const { store, clock } = this.#deps;
+    const { clock } = this.#deps;
     const left = this.#left;
     this.#left = undefined;
     if (left)
       await Promise.race([left.stored, new Promise<void>((resolve) => clock.after(predecessorMs, resolve))]);
     const stored = await Promise.all([
-      store.getDocument('hls', this.#group),
-      store.getDocument('hls', openDocumentId(this.#group)),
+      this.#journal.claimDocument(this.#group, this.#epoch),
+      this.#journal.claimDocument(openDocumentId(this.#group), this.#epoch),
     ]).then(
       ([window, open]) => joinStoredWindow(window, open),
       () => undefined,
@@ -307,9 +309,12 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
   }
 }
 
-/** After it has left the playlist a segment lasts as long as that, and its own time (RFC 8216bis §6.2.2). */
+/**
+ * After it has left the playlist a segment lasts as long as that, and its own time (RFC 8216bis
+ * §6.2.2). It is listed for longer than the window where a source comes and goes.
+ */
 function segmentTtlMs({ windowS, targetDurationS }: HlsWindow): number {
-  return (2 * windowS + 4 * targetDurationS) * 1000;
+  return (2 * windowS + 4 * targetDurationS) * 1000 + segmentSpareMs;
 }
 
 /** MP3 plays as packed audio only; everything else can do more in MP4. */

@@ -48,6 +48,7 @@ export const remoteMethods = [
   'store.readLease',
   'store.putDocument',
   'store.getDocument',
+  'store.claimDocument',
   'store.listDocuments',
   'store.removeDocument',
   'store.raisePeak',

@@ -61,6 +61,14 @@ export class PortStateStore implements StateStore {
     return (await this.#call('store.getDocument', [kind, id])) as Json | undefined;
   }
 
+  async claimDocument(
+    kind: DocumentKind,
+    id: string,
+    claim: { readonly epoch: number; readonly ttlMs: number },
+  ): Promise<Json | undefined> {
+    return (await this.#call('store.claimDocument', [kind, id, claim])) as Json | undefined;
+  }
+
   async listDocuments(kind: DocumentKind): Promise<ReadonlyMap<string, Json>> {
     return (await this.#call('store.listDocuments', [kind])) as ReadonlyMap<string, Json>;
   }

@@ -44,6 +44,31 @@ ${tidyIndexLua}
 return 1`,
 };
 
+/**
+ * Keys: document, index. Arguments: the text of none, epoch, TTL, member. Gives the text, with
+ * whatever epoch; nothing where there was none.
+ */
+export const claimDocument: RedisScript = {
+  name: 'lsClaimDocument',
+  numberOfKeys: 2,
+  lua: `
+local text = redis.call('mget', KEYS[1])[1]
+if text then
+  local head, rest = string.match(text, '^([^\\n]*)(\\n.*)$')
+  local fence = head and tonumber(head)
+  if head and not (fence and fence > tonumber(ARGV[2])) then
+    redis.call('set', KEYS[1], ARGV[2] .. rest, 'keepttl')
+  end
+  return text
+end
+${nowMsLua}
+local endsMs = string.format('%.0f', nowMs + tonumber(ARGV[3]))
+redis.call('set', KEYS[1], ARGV[1], 'pxat', endsMs)
+redis.call('zadd', KEYS[2], endsMs, ARGV[4])
+${tidyIndexLua}
+return false`,
+};
+
 /** Keys: document, index. Arguments: epoch or '', member. */
 export const removeDocument: RedisScript = {
   name: 'lsRemoveDocument',
@@ -88,6 +113,7 @@ return 1`,
 
 export const documentScripts: readonly RedisScript[] = [
   putDocument,
+  claimDocument,
   removeDocument,
   raisePeak,
   listMembers,

@@ -173,6 +173,17 @@ export class RedisStateStore implements StateStore {
     return this.#parse(text, member)?.value;
   }
 
+  async claimDocument(
+    kind: DocumentKind,
+    id: string,
+    { epoch, ttlMs }: { readonly epoch: number; readonly ttlMs: number },
+  ): Promise<Json | undefined> {
+    const { member, keys } = this.#document(kind, id);
+    const args = [encodeDocument(id, null, epoch), encodeEpoch(epoch), this.#ttl(ttlMs), member];
+    const text = await this.#run(documents.claimDocument, keys, args);
+    return typeof text === 'string' ? this.#parse(text, member)?.value : undefined;
+  }
+
   /** At most 10 000 documents, those that live longest. */
   async listDocuments(kind: DocumentKind): Promise<ReadonlyMap<string, Json>> {
     const index = this.#keys.index(kind);
