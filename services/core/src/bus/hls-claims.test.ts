@@ -11,7 +11,7 @@ const anyClaims: fc.Arbitrary<HlsClaims> = fc
     {
       podId: fc.stringMatching(/^[A-Za-z0-9_-]{1,128}$/),
       claims: fc.array(
-        fc.record({ hash: anyHash, servedMs: fc.nat({ max: 2 ** 48 - 1 }) }, { noNullPrototype: true }),
+        fc.record({ hash: anyHash, heldSinceMs: fc.nat({ max: 2 ** 48 - 1 }) }, { noNullPrototype: true }),
         { maxLength: 20 },
       ),
       kills: fc.array(anyHash, { maxLength: 20 }),
@@ -23,7 +23,7 @@ const anyClaims: fc.Arbitrary<HlsClaims> = fc
 const hash = 'abcdefg\u00ff';
 const one: HlsClaims = {
   podId: 'edge-1',
-  claims: [{ hash, servedMs: 0x0123_4567_89ab }],
+  claims: [{ hash, heldSinceMs: 0x0123_4567_89ab }],
   kills: ['12345678'],
 };
 
@@ -31,11 +31,11 @@ test('the layout on the wire is fixed', () => {
   assert.equal(
     Buffer.from(encodeHlsClaims(one)).toString('hex'),
     [
-      '0106', // version, length of the pod id
+      '0206', // version, length of the pod id
       '00010001', // claims, kills
       '656467652d31', // edge-1
       '61626364656667ff', // hash
-      '0123456789ab', // served
+      '0123456789ab', // since when it is counted
       '3132333435363738', // hash of the killed one
     ].join(''),
   );
@@ -47,7 +47,7 @@ test('what is encoded is read back', () => {
   );
   const many = Array.from({ length: maxClaims }, (_, i) => ({
     hash: String(i).padStart(8, '0'),
-    servedMs: i,
+    heldSinceMs: i,
   }));
   const full = { podId: 'a', claims: many, kills: many.map((claim) => claim.hash) };
   assert.deepEqual(decodeHlsClaims(encodeHlsClaims(full)), full);
@@ -73,11 +73,11 @@ test('anything else is dropped: what is read is what would be written', () => {
     }),
   );
   const wrong = (at: number, value: number) => check(Uint8Array.from(valid).fill(value, at, at + 1));
-  assert.equal(wrong(0, 2), undefined, 'another version');
+  assert.equal(wrong(0, 1), undefined, 'another version');
   assert.equal(wrong(1, 0), undefined, 'no pod id');
   assert.equal(wrong(6, 0x2e), undefined, 'a pod id with a dot');
-  assert.equal(decodeHlsClaims(Buffer.from('0101000000006100', 'hex')), undefined);
-  assert.equal(decodeHlsClaims(Buffer.from('01010000000061', 'hex')), undefined, 'nothing said');
+  assert.equal(decodeHlsClaims(Buffer.from('0201000000006100', 'hex')), undefined);
+  assert.equal(decodeHlsClaims(Buffer.from('02010000000061', 'hex')), undefined, 'nothing said');
 });
 
 test('a caller that means what no edge can mean is told', () => {
@@ -90,8 +90,8 @@ test('a caller that means what no edge can mean is told', () => {
     { ...one, kills: Array(maxClaims + 1).fill(hash) },
     { ...one, kills: ['short'] },
     { ...one, kills: ['1234567\u0100'] },
-    { ...one, claims: [{ hash, servedMs: -1 }] },
-    { ...one, claims: [{ hash, servedMs: 2 ** 48 }] },
+    { ...one, claims: [{ hash, heldSinceMs: -1 }] },
+    { ...one, claims: [{ hash, heldSinceMs: 2 ** 48 }] },
   ];
   for (const claims of cases) assert.throws(() => encodeHlsClaims(claims), RangeError);
 });

@@ -1,36 +1,39 @@
 /**
  * What edges tell each other of HLS listeners, so that nobody is counted by two of them: whom
- * the sender has served and when, and who was ended by an operator.
+ * the sender counts and since when, whom it has served for another, and who was ended by an
+ * operator.
  *
  * Big-endian:
  *
- *     0  u8   version (1)
+ *     0  u8   version (2)
  *     1  u8   length of the pod id, 1 to 128
  *     2  u16  number of claims, at most 4,096
  *     4  u16  number of kills, at most 4,096
  *     6       pod id: letters, digits, hyphens, underscores
- *             claims: each the hash of a session (8 bytes) and when it was served last,
- *             wall time in ms (u48)
+ *             claims: each the hash of a session (8 bytes) and since when it is counted, wall
+ *             time in ms (u48); all ones where it was served and is for another to count
  *             kills: each the hash of a session (8 bytes)
  *
- * The time is what makes edges agree: of two that claim a session the one that served it
- * last keeps it, of two at the same time the one whose pod id is the greater. Clocks that
+ * The time is what makes edges agree: of two that count a session the one that has done so
+ * for longer keeps it, of two at the same time the one whose pod id is the greater. Clocks that
  * differ may choose the wrong one of two, never both or none. Encoder and decoder accept
  * the very same messages.
  */
-const version = 1;
+const version = 2;
 const headBytes = 6;
 const hashBytes = 8;
 const timeBytes = 6;
 export const maxClaims = 4096;
+/** In place of a time: the session was served, and is for another to count. */
+export const notHeld = 2 ** 48 - 1;
 const podIdPattern = /^[A-Za-z0-9_-]{1,128}$/;
 const hashPattern = /^[\u0000-\u00ff]{8}$/;
 
 export type HlsClaim = {
   /** Eight characters of one byte each. */
   readonly hash: string;
-  /** Wall time, whole milliseconds. */
-  readonly servedMs: number;
+  /** Since when the sender counts it: wall time, whole milliseconds; or {@link notHeld}. */
+  readonly heldSinceMs: number;
 };
 
 export type HlsClaims = {
@@ -53,9 +56,9 @@ export function encodeHlsClaims({ podId, claims, kills }: HlsClaims): Uint8Array
   out.writeUInt16BE(claims.length, 2);
   out.writeUInt16BE(kills.length, 4);
   let at = headBytes + out.write(podId, headBytes, 'latin1');
-  for (const { hash, servedMs } of claims) {
+  for (const { hash, heldSinceMs } of claims) {
     at = writeHash(out, hash, at);
-    at = out.writeUIntBE(servedMs, at, timeBytes);
+    at = out.writeUIntBE(heldSinceMs, at, timeBytes);
   }
   for (const hash of kills) at = writeHash(out, hash, at);
   return out;
@@ -77,7 +80,7 @@ export function decodeHlsClaims(data: Uint8Array): HlsClaims | undefined {
   for (let at = podIdEnd; at < killsAt; at += hashBytes + timeBytes) {
     claims.push({
       hash: view.toString('latin1', at, at + hashBytes),
-      servedMs: view.readUIntBE(at + hashBytes, timeBytes),
+      heldSinceMs: view.readUIntBE(at + hashBytes, timeBytes),
     });
   }
   const kills: string[] = [];

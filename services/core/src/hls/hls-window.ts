@@ -115,7 +115,7 @@ export function applyChange(window: HlsWindow, change: HlsChange): HlsWindow {
         ...change.start,
         durationS: change.durationS,
         bytes: 0,
-        parts: [],
+        parts: gapParts(change.durationS, window.partTargetS),
         gap: true,
       };
       const closed = close({ ...window, revision });
@@ -129,7 +129,7 @@ export function applyChange(window: HlsWindow, change: HlsChange): HlsWindow {
 }
 
 /** The parts of a segment without media: players that ask part by part go on through it. */
-export function gapParts(durationS: number, partTargetS: number): readonly HlsPart[] {
+function gapParts(durationS: number, partTargetS: number): readonly HlsPart[] {
   const parts: HlsPart[] = [];
   if (partTargetS === 0) return parts;
   const count = Math.ceil(durationS / partTargetS - 1e-6);

@@ -200,7 +200,7 @@ test('the text depends on what is in the window alone', () => {
 });
 
 test('no title can end its quotes, its line or the playlist', () => {
-  const hostile = 'a"b\r\n#EXT-X-ENDLIST\n\u2028c\u0000\u0085,X="y"\ud800';
+  const hostile = 'a"b\r\n#EXT-X-ENDLIST\n\u2028c\u0000\u0085\u0080\u009f\u007f,X="y"\ud800';
   const window = windowsOf(
     [
       { type: 'segment', frameTicks: 960, ms: 4000, driftMs: 0 },

@@ -149,9 +149,9 @@ function dateRange({ id, startMs, title, artist, url }: TitleRange): string {
   return `#EXT-X-DATERANGE:${attributes.join(',')}`;
 }
 
-/** A quoted string has no way to hold a quote or a line end (RFC 8216bis §4.2). */
+/** A quoted string has no way to hold a quote or a line end, and a playlist no control characters (RFC 8216bis §4.1, §4.2). */
 function quotable(text: string): string {
-  return text.replaceAll('"', '\u2019').replace(/[\u0000-\u001f\u007f\u0085\u2028\u2029]+/g, ' ');
+  return text.replaceAll('"', '\u2019').replace(/[\u0000-\u001f\u007f-\u009f\u2028\u2029]+/g, ' ');
 }
 
 function seconds(value: number): string {

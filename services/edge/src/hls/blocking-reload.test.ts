@@ -1,6 +1,6 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import type { HlsWindow } from '@legacystream/core/hls/hls-window.ts';
+import { applyChange, type HlsWindow, nextMsn } from '@legacystream/core/hls/hls-window.ts';
 import { isListed, isTooFarAhead, parseDirectives } from './blocking-reload.ts';
 
 const start = { epoch: 1, pdtMs: 0, discontinuity: false, init: '' };
@@ -89,4 +89,14 @@ test('where no parts are listed, only segments are waited for', () => {
   assert.ok(isListed(window, { skip: false, msn: 12, part: 99 }));
   assert.ok(!isListed(window, { skip: false, msn: 13, part: 0 }));
   assert.ok(!isTooFarAhead(window, { skip: false, msn: 13, part: 99 }));
+});
+
+test('a gap answers whoever waits for what it stands for, part by part', () => {
+  const window = windowOf(0.5, 0);
+  const waited = { msn: nextMsn(window), part: 0, skip: false };
+  assert.equal(isListed(window, waited), false);
+  const after = applyChange(window, { type: 'gap', start, durationS: 1 });
+  assert.equal(isListed(after, waited), true);
+  assert.equal(isListed(after, { ...waited, part: 1 }), true);
+  assert.equal(isListed(after, { ...waited, part: 2 }), false, 'the first part of what follows it');
 });

@@ -152,7 +152,8 @@ export class HlsFeed {
     const { epoch, msn, part: index } = parsed;
     const window = this.#window;
     const listed = window?.segments[msn - window.firstMsn];
-    const isListed = listed && (listed.partEpoch ?? listed.epoch) === epoch && listed.parts.length > 0;
+    const isListed =
+      listed && !listed.gap && (listed.partEpoch ?? listed.epoch) === epoch && listed.parts.length > 0;
     const whole = isListed
       ? { name: segmentName(listed.epoch, msn, window!.extension), parts: listed.parts }
       : this.#divided.get(stemOf(epoch, msn));
