@@ -6,7 +6,7 @@ import { scenarios } from './scenario-table.ts';
 import { type ServerName, serverLabels } from './servers/bench-server.ts';
 import type { Spread } from './statistics.ts';
 
-const names: readonly ServerName[] = ['ours', 'icecast', 'nginx', 'sendLoop'];
+const names: readonly ServerName[] = ['ours', 'edge', 'icecast', 'nginx', 'sendLoop'];
 
 export function renderResult(result: ScenarioResult): string {
   const shown = names.filter((name) => result[name]);

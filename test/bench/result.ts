@@ -51,6 +51,8 @@ export type ScenarioResult = {
   readonly measuredAt: string;
   readonly machine: Machine;
   readonly ours: ServerResult | null;
+  /** Missing in results of before it was measured by itself. */
+  readonly edge?: ServerResult | null;
   readonly icecast: ServerResult | null;
   /** Missing in results of before there was nginx. */
   readonly nginx?: ServerResult | null;
@@ -124,7 +126,7 @@ export function target(
 }
 
 /** A figure's median, if the server has it. */
-export function figureOf(result: ServerResult | null, name: string): number | undefined {
+export function figureOf(result: ServerResult | null | undefined, name: string): number | undefined {
   const value = result?.[name];
   return typeof value === 'number' ? value : undefined;
 }

@@ -13,7 +13,7 @@ export async function measureRounds(
   names: readonly ServerName[],
   measure: RoundOf,
 ): Promise<Measured> {
-  const rounds: Record<ServerName, Round[]> = { ours: [], icecast: [], nginx: [], sendLoop: [] };
+  const rounds: Record<ServerName, Round[]> = { ours: [], edge: [], icecast: [], nginx: [], sendLoop: [] };
   const versions: Partial<Record<ServerName, string>> = {};
   const unavailable: Record<string, string> = {};
   for (let round = 0; round < bench.options.rounds; round += 1) {

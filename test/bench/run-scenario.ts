@@ -58,6 +58,7 @@ export async function runScenario(
     measuredAt,
     machine,
     ours: resultOf('ours'),
+    edge: resultOf('edge'),
     icecast: resultOf('icecast'),
     nginx: resultOf('nginx'),
     sendLoop: resultOf('sendLoop'),

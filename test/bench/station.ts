@@ -5,12 +5,19 @@ import { rssBytes } from './process-usage.ts';
 import { type BenchServer, type ServerName, type StartOptions, Unavailable } from './servers/bench-server.ts';
 import { startIcecast } from './servers/icecast.ts';
 import { startNginx } from './servers/nginx.ts';
+import { startOurEdge } from './servers/our-edge.ts';
 import { startOurs } from './servers/ours.ts';
 import { startSendLoop } from './servers/send-loop.ts';
 import type { SourceRequest, SourceState } from './source-request.ts';
 import { WorkerProcess } from './worker-process.ts';
 
-const starters = { ours: startOurs, icecast: startIcecast, nginx: startNginx, sendLoop: startSendLoop };
+const starters = {
+  ours: startOurs,
+  edge: startOurEdge,
+  icecast: startIcecast,
+  nginx: startNginx,
+  sendLoop: startSendLoop,
+};
 
 /** What is on air unless a scenario says otherwise: one mount in real time, with a burst to give. */
 const ordinarySource = {

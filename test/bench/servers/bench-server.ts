@@ -1,8 +1,9 @@
 /** A server under test, as the scenarios see it; each kind starts one in a file of its own. */
-export type ServerName = 'ours' | 'icecast' | 'nginx' | 'sendLoop';
+export type ServerName = 'ours' | 'edge' | 'icecast' | 'nginx' | 'sendLoop';
 
 export const serverLabels: Readonly<Record<ServerName, string>> = {
   ours: 'LegacyStream',
+  edge: 'an edge of ours',
   icecast: 'Icecast',
   nginx: 'nginx',
   sendLoop: 'send loop',

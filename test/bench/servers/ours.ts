@@ -49,22 +49,10 @@ export async function startOurs(bench: BenchContext, options: StartOptions = {})
   const output = new ServerOutput(child);
   const { httpPort, httpsPort, telemetryPort } = await output.waitFor(startedIn, startTimeoutMs);
 
-  const counters = async (): Promise<ServerCounters> => {
-    const page = await fetch(`http://127.0.0.1:${telemetryPort}/metrics`, {
-      signal: AbortSignal.timeout(5_000),
-    });
-    const text = await page.text();
-    return {
-      listeners: sumOf(text, 'legacystream_edge_listeners_active'),
-      skips: sumOf(text, 'legacystream_edge_listener_skips_total'),
-      cuts: sumOf(text, 'legacystream_edge_listener_cuts_total'),
-      lostMessages: sumOf(text, 'legacystream_edge_messages_lost_total'),
-      periodMs: Math.max(0, ...samplesOf(text, 'legacystream_edge_delivery_period_seconds')) * 1_000,
-    };
-  };
+  const counters = () => countersAt(telemetryPort);
   return {
     name: 'ours',
-    version: (JSON.parse(await readFile(manifest, 'utf8')) as { version: string }).version,
+    version: await ownVersion(),
     pid: child.pid!,
     port: options.tls ? httpsPort! : httpPort,
     joinsPerSecond: options.tls ? 400 : 2_000,
@@ -89,8 +77,27 @@ export async function startOurs(bench: BenchContext, options: StartOptions = {})
   };
 }
 
+export async function ownVersion(): Promise<string> {
+  return (JSON.parse(await readFile(manifest, 'utf8')) as { version: string }).version;
+}
+
+/** What an edge counts, by its metrics. */
+export async function countersAt(telemetryPort: number): Promise<ServerCounters> {
+  const page = await fetch(`http://127.0.0.1:${telemetryPort}/metrics`, {
+    signal: AbortSignal.timeout(5_000),
+  });
+  const text = await page.text();
+  return {
+    listeners: sumOf(text, 'legacystream_edge_listeners_active'),
+    skips: sumOf(text, 'legacystream_edge_listener_skips_total'),
+    cuts: sumOf(text, 'legacystream_edge_listener_cuts_total'),
+    lostMessages: sumOf(text, 'legacystream_edge_messages_lost_total'),
+    periodMs: Math.max(0, ...samplesOf(text, 'legacystream_edge_delivery_period_seconds')) * 1_000,
+  };
+}
+
 /** The delivery period follows the number of listeners by steps; it has settled when it stays. */
-async function settlePeriod(counters: () => Promise<ServerCounters>): Promise<void> {
+export async function settlePeriod(counters: () => Promise<ServerCounters>): Promise<void> {
   const untilMs = performance.now() + settleTimeoutMs;
   let before: number | undefined;
   for (let same = 0; same < 2 && performance.now() < untilMs; ) {
