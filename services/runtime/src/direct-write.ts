@@ -7,9 +7,10 @@
  * libuv under a request of ours, behind everything that the stream has handed over before.
  *
  * The handle's `writeBuffer(request, data)` and `writeQueueSize` are what `net.Socket`
- * itself uses, and are no documented interface. So they are looked for and not assumed:
- * the class of the request is taken from the first write of a socket, and where anything
- * is not as expected every write goes through the stream, which is slower and the same.
+ * itself uses, and with the request's `getAsyncId()` are no documented interface. So they
+ * are looked for and not assumed: the class of the request is taken from the first write of
+ * a socket, and where anything is not as expected every write goes through the stream, which
+ * is slower and the same.
  */
 import type { Socket } from 'node:net';
 
@@ -20,6 +21,8 @@ export interface QueuedWriteOwner {
 }
 
 type WriteRequest = {
+  /** Negative unless libuv has it. */
+  readonly getAsyncId: () => number;
   oncomplete: ((this: WriteRequest, status: number) => void) | undefined;
   /** Keeps the bytes alive while libuv has them. */
   buffer: Uint8Array | undefined;
@@ -60,6 +63,11 @@ export function writeDirectly(socket: Socket, data: Uint8Array, owner: QueuedWri
   if (queuedBytes > 0) {
     spare.buffer = data;
     spare.owner = owner;
+    spare.socket = socket;
+    spare = undefined;
+  } else if (spare.getAsyncId() >= 0) {
+    // The kernel took at a second try what it had not at the first: nothing waits, but libuv has the
+    // request until the next turn of its loop. Used again before that it would end the process.
     spare.socket = socket;
     spare = undefined;
   }
@@ -108,7 +116,8 @@ function isAsExpected(handle: TcpHandle): boolean {
 function learnFrom(handle: TcpHandle): void {
   handle.writeBuffer = function (this: TcpHandle, request: object, data: Uint8Array): number {
     Reflect.deleteProperty(this, 'writeBuffer');
-    if (request.constructor.name === 'WriteWrap') requestClass = request.constructor as RequestClass;
+    if (request.constructor.name === 'WriteWrap' && 'getAsyncId' in request)
+      requestClass = request.constructor as RequestClass;
     return this.writeBuffer(request, data);
   };
 }
