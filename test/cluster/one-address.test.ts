@@ -5,6 +5,7 @@ import { after, before, describe, test } from 'node:test';
 import { missingProgram } from '../programs.mjs';
 import { CountingSource, sourceDialects } from '../support/counting-source.ts';
 import { eventually } from '../support/eventually.ts';
+import type { ServerProcess } from '../support/server-process.ts';
 import { metricOf } from '../support/server-views.ts';
 import { Fleet } from './fleet.ts';
 import { FleetListener } from './fleet-listener.ts';
@@ -45,6 +46,31 @@ describe('an edge as the only address', { skip, timeout: 120_000 }, () => {
     const { httpPort: port } = fleet.edges[1]!;
     await assert.rejects(CountingSource.start({ port, mount: '/no.mp3', password: 'wrong' }), /401/);
     assert.ok((await metricOf(fleet.edges[1]!, 'legacystream_edge_spliced_sources_total')) > 0);
+  });
+
+  test('an ingest that freezes loses its sources to the other', async (t) => {
+    const { httpPort: port } = fleet.edges[0]!;
+    const mount = '/frozen.mp3';
+    const source = await CountingSource.start({ port, mount });
+    const hasIt = ({ lines }: ServerProcess) =>
+      lines.some((line) => line.event === 'source.connected' && line['mount'] === mount);
+    const frozen = await eventually('an ingest has it', () => fleet.ingests.find(hasIt));
+    frozen.process.kill('SIGSTOP');
+    const frozenAtMs = performance.now();
+    try {
+      await eventually('the encoder is let go', () => source.client.isClosed, 20_000);
+      t.diagnostic(`let go after ${Math.round(performance.now() - frozenAtMs)} ms`);
+      const heir = await eventually('it is let in', () =>
+        CountingSource.start({ port, mount }).catch(() => undefined),
+      );
+      heir.destroy();
+    } finally {
+      frozen.process.kill('SIGCONT');
+    }
+    assert.equal(
+      frozen.lines.filter((line) => line.event === 'source.connected' && line['mount'] === mount).length,
+      1,
+    );
   });
 
   test('an ingest that is killed gives way to the other', async () => {

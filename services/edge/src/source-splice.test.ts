@@ -302,6 +302,78 @@ test('sources spread over the ingests', async (t) => {
   );
 });
 
+test('an ingest that falls silent loses its sources, which come back to another', async (t) => {
+  const silent = new Set<number>();
+  const ingests = await Promise.all(
+    [0, 1].map(async (i) => {
+      const seen: SeenByIngest[] = [];
+      const port = await listen(t, (socket) => {
+        if (silent.has(i)) return;
+        seen.push(new SeenByIngest(socket, () => socket.write(ok)));
+      });
+      return { port, seen };
+    }),
+  );
+  const limits = { probeEveryMs: 50, probeTimeoutMs: 200 };
+  const { encoder, splice } = await setUp(
+    t,
+    ingests.map(({ port }) => port),
+    limits,
+  );
+  const clients: RawClient[] = [];
+  for (let i = 0; i < 6; i += 1) {
+    const client = await encoder();
+    client.write(headText);
+    await client.untilText(ok);
+    clients.push(client);
+  }
+  const probes = () =>
+    ingests.map(({ seen }) => seen.filter(({ header }) => header?.command === 'local').length);
+  await eventually('both are asked', () => probes().every((count) => count >= 4));
+  assert.equal(splice.stats.open, 6, 'who answers keeps its sources');
+  const [first] = probes();
+  silent.add(0);
+  await eventually('its sources are let go', () => splice.stats.open === 3);
+  assert.deepEqual(
+    clients.map(({ isClosed }) => isClosed),
+    [true, false, true, false, true, false],
+  );
+  assert.ok(probes()[0]! - first! <= 1);
+  for (let i = 0; i < 4; i += 1) {
+    const client = await encoder();
+    client.write(headText);
+    await client.untilText(ok);
+  }
+  assert.equal(splice.stats.open, 7, 'all went to the other at once');
+});
+
+test('an ingest is asked on one connection at a time, and no more when its sources have left', async (t) => {
+  const probes: Socket[] = [];
+  let mostAtOnce = 0;
+  const port = await listen(t, (socket) => {
+    const seen = new SeenByIngest(socket, () => {
+      if (seen.header?.command === 'proxy') return void socket.write(ok);
+      probes.push(socket);
+      mostAtOnce = Math.max(mostAtOnce, probes.filter(({ destroyed }) => !destroyed).length);
+      setTimeout(() => socket.destroyed || socket.end(ok), 60);
+    });
+  });
+  const { encoder, splice } = await setUp(t, [port], { probeEveryMs: 20, probeTimeoutMs: 2_000 });
+  const clients = [await encoder(), await encoder(), await encoder()];
+  for (const client of clients) {
+    client.write(headText);
+    await client.untilText(ok);
+  }
+  await eventually('it has been asked', () => probes.length >= 5);
+  assert.equal(mostAtOnce, 1);
+  for (const client of clients) client.destroy();
+  await eventually('they have left', () => splice.stats.open === 0);
+  await eventually('the last question is over', () => probes.every(({ destroyed }) => destroyed));
+  const count = probes.length;
+  await new Promise((resolve) => setTimeout(resolve, 200));
+  assert.equal(probes.length, count);
+});
+
 test('closing lets every source go and takes no more', async (t) => {
   const { port, seen } = await answering(t);
   const { encoder, splice } = await setUp(t, [port]);

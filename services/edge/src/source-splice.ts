@@ -18,15 +18,17 @@ import { encodeRawResponse } from '@legacystream/runtime/http/raw-response.ts';
 import type { Log } from '@legacystream/runtime/log.ts';
 import { OncePerInterval } from '@legacystream/runtime/once-per-interval.ts';
 import { type DialLimits, IngestDialer } from './ingest-dialer.ts';
+import { IngestWatch, type WatchLimits } from './ingest-watch.ts';
 
-export type SpliceLimits = DialLimits & {
-  /** For an ingest that took the connection to say its first word: it may ask others who the source is. */
-  readonly answerTimeoutMs: number;
-  /** Without a byte in either direction. Longer than ingest waits for a source, which is to end it. */
-  readonly idleTimeoutMs: number;
-  /** From the end of one direction to that of the other. */
-  readonly halfOpenTimeoutMs: number;
-};
+export type SpliceLimits = DialLimits &
+  WatchLimits & {
+    /** For an ingest that took the connection to say its first word: it may ask others who the source is. */
+    readonly answerTimeoutMs: number;
+    /** Without a byte in either direction. Longer than ingest waits for a source, which is to end it. */
+    readonly idleTimeoutMs: number;
+    /** From the end of one direction to that of the other. */
+    readonly halfOpenTimeoutMs: number;
+  };
 
 export const defaultSpliceLimits: SpliceLimits = {
   connectTimeoutMs: 2_000,
@@ -34,6 +36,8 @@ export const defaultSpliceLimits: SpliceLimits = {
   answerTimeoutMs: 15_000,
   idleTimeoutMs: 60_000,
   halfOpenTimeoutMs: 10_000,
+  probeEveryMs: 5_000,
+  probeTimeoutMs: 3_000,
 };
 
 export type SpliceStats = {
@@ -73,6 +77,7 @@ export class SourceSplice {
   readonly limits: SpliceLimits;
   readonly #log: Log;
   readonly #dialer: IngestDialer;
+  readonly #watch: IngestWatch;
   readonly #reports: OncePerInterval;
   readonly #open = new Set<SplicedPair>();
   #closed = false;
@@ -83,6 +88,9 @@ export class SourceSplice {
     this.limits = { ...defaultSpliceLimits, ...limits };
     this.#log = log;
     this.#dialer = new IngestDialer(urls, clock, this.limits);
+    this.#watch = new IngestWatch(clock, this.limits, (ingest, sources) =>
+      this.#log.warn('ingest.lost', { ingest, sources }, `${ingest} is silent: its sources are let go`),
+    );
     this.#reports = new OncePerInterval(clock, reportIntervalMs);
   }
 
@@ -111,9 +119,19 @@ export class SourceSplice {
     if (this.#open.delete(pair)) this.stats.open -= 1;
   }
 
+  /** @returns what ends the watch */
+  watch(ingest: Socket, lost: () => void): () => void {
+    return this.#watch.add(ingest, lost);
+  }
+
+  /** An ingest does not answer although it is connected. */
+  silent(ingest: Socket): void {
+    this.#dialer.reportSilent(ingest);
+  }
+
   /** An ingest took a connection and had nothing to say. */
   unanswered(ip: string, ingest: Socket, reason: string): void {
-    this.#dialer.reportSilent(ingest);
+    this.silent(ingest);
     this.#refused(ip, reason);
   }
 
@@ -154,6 +172,7 @@ class SplicedPair {
   readonly #client: PairedClient;
   readonly #ingest: Socket;
   #timer: Timer | undefined;
+  #endWatch: (() => void) | undefined;
   #lastWordMs: number | undefined;
   #isOver = false;
 
@@ -171,6 +190,10 @@ class SplicedPair {
     socket.setKeepAlive(true, keepAliveMs);
     this.#timer = clock.after(limits.answerTimeoutMs, () => this.#refuse('it did not answer in time'));
     ingest.setTimeout(limits.idleTimeoutMs, () => this.end());
+    this.#endWatch = this.#splice.watch(ingest, () => {
+      this.#splice.silent(ingest);
+      this.end();
+    });
     ingest.on('data', (data) => {
       stats.bytesFromIngest += data.byteLength;
       this.#lastWordMs = clock.monotonicMs();
@@ -257,6 +280,7 @@ class SplicedPair {
   #finish(): void {
     this.#isOver = true;
     this.#timer?.cancel();
+    this.#endWatch?.();
     this.#ingest.setTimeout(0);
     this.#client.socket.unpipe(this.#ingest);
     this.#ingest.unpipe(this.#client.socket);
