@@ -1,6 +1,7 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { ManualClock } from '@legacystream/core/manual-clock.ts';
+import { podTtlMs } from '@legacystream/core/status/pod-counts.ts';
 import { ListenerRegistry, type RegisteredListener } from './listener-registry.ts';
 import type { ListenerDetails, SocketListener } from './socket-listener.ts';
 
@@ -180,7 +181,10 @@ test('a session that goes from one edge to another is no peak, whichever of them
   assert.deepEqual([mark(to), from.registry.countOf('/live.mp3')], [0, 2]);
   from.registry.removeSession(goes, true);
   assert.deepEqual([mark(from), to.registry.countOf('/live.mp3')], [1, 1]);
-  assert.equal(mark(to), 1, 'from its next report on it counts there');
+  to.clock.advance(podTtlMs - 1);
+  assert.deepEqual([mark(to), mark(to)], [0, 0], 'what a dead edge told of it may still be there');
+  to.clock.advance(1);
+  assert.deepEqual([mark(to), mark(to)], [0, 1], 'from its next report on it counts there');
   to.registry.removeSession(goes, true);
   to.registry.addSession(goes, true);
   to.registry.removeSession(goes, true);

@@ -9,7 +9,7 @@
  */
 import type { Clock } from '@legacystream/core/clock.ts';
 import type { ListenerEnd } from '@legacystream/core/fanout/listener.ts';
-import type { MountCounts } from '@legacystream/core/status/pod-counts.ts';
+import { type MountCounts, podTtlMs } from '@legacystream/core/status/pod-counts.ts';
 import type { ListenerDetails, SocketListener } from './socket-listener.ts';
 
 /** A listener of either kind. */
@@ -21,8 +21,8 @@ export interface RegisteredListener {
 type MountTally = {
   readonly onSockets: Map<number, SocketListener>;
   readonly sessions: Map<number, RegisteredListener>;
-  /** Sessions that came from other edges since the last report: those may have told of them, so that the mark leaves them out. */
-  readonly guests: Set<RegisteredListener>;
+  /** Sessions that came from other edges, and until when what those told of them may last: so long the mark leaves them out. */
+  readonly guests: Map<RegisteredListener, number>;
   connections: number;
   slow: number;
   /** Sent to listeners that have left, and in answers that belong to no socket listener. */
@@ -109,7 +109,7 @@ export class ListenerRegistry {
     tally.sessions.set(id, session);
     this.#sessionCount += 1;
     if (isKnown) {
-      tally.guests.add(session);
+      tally.guests.set(session, this.#clock.monotonicMs() + podTtlMs);
     } else {
       tally.connections += 1;
       this.connections += 1;
@@ -201,8 +201,12 @@ export class ListenerRegistry {
   /** As {@link snapshot}, and begins a new high water mark. */
   report(): Map<string, MountCounts> {
     const counts = this.snapshot();
+    const nowMs = this.#clock.monotonicMs();
     for (const tally of this.#mounts.values()) {
-      tally.guests.clear();
+      for (const [session, untilMs] of tally.guests) {
+        if (untilMs > nowMs) break;
+        tally.guests.delete(session);
+      }
       raiseMark(tally, 0);
     }
     return counts;
@@ -234,7 +238,7 @@ export class ListenerRegistry {
       tally = {
         onSockets: new Map(),
         sessions: new Map(),
-        guests: new Set(),
+        guests: new Map(),
         connections: 0,
         slow: 0,
         bytesElse: 0,

@@ -3,6 +3,7 @@
  * listed and ended like any other listener; its bytes are told to it, since they go out on
  * whatever connections the visitor has.
  */
+import { notHeld } from '@legacystream/core/bus/hls-claims.ts';
 import type { ListenerEnd } from '@legacystream/core/fanout/listener.ts';
 import type { RegisteredListener } from '../listener-registry.ts';
 import type { ListenerDetails } from '../socket-listener.ts';
@@ -20,16 +21,17 @@ export class HlsSession implements RegisteredListener, ClaimedSession {
   /** The answer to its visits, made once. */
   readonly admission: { readonly session: HlsSession } = { session: this };
   bytesSent = 0;
-  /** Counted here. False while another edge serves it, and once it has ended. */
-  isHeld = true;
-  /** When it was here last, by the wall clock: what edges compare. */
-  servedMs = 0;
-  /** When it was here last, by the monotonic clock. */
+  /** Since when it is counted here, by the wall clock: what edges compare. */
+  heldSinceMs = notHeld;
+  isOver = false;
+  /** When it was served last, here or for all that is known elsewhere; this and what follows by the monotonic clock. */
   visitedMs = 0;
   /** When it was here last or was heard of last; it is over some time after that. */
   heardMs = 0;
-  /** When it was claimed last. */
+  /** When others were told of it last. */
   claimedMs = 0;
+  /** When another edge said last that it counts it. */
+  holderMs = 0;
   /** Its neighbours in the queue of sessions. */
   older: HlsSession | undefined;
   younger: HlsSession | undefined;
@@ -40,6 +42,11 @@ export class HlsSession implements RegisteredListener, ClaimedSession {
     this.hash = hash;
     this.details = details;
     this.#owner = owner;
+  }
+
+  /** Counted here, and by nobody else. */
+  get isHeld(): boolean {
+    return this.heldSinceMs !== notHeld;
   }
 
   close(reason: ListenerEnd): void {

@@ -3,14 +3,14 @@
  * playlist, by address and user agent, or not at all (`[Hls] Counting`). A session begins
  * with the first request for a media playlist and ends some time after the last.
  *
- * One word is good on every edge, and each session is counted by the edge that served it
- * last (session-claims.ts). Its id is made of what it is known by, so that it is the same on
- * all of them and an operator can end it wherever it is by then. Everything is bounded:
- * visitors beyond a number are served without being counted.
+ * One word is good on every edge, and each session is counted by the edge where it began, for
+ * as long as that is there (session-claims.ts). Its id is made of what it is known by, so that
+ * it is the same on all of them and an operator can end it whoever counts it by then.
+ * Everything is bounded: visitors beyond a number are served without being counted.
  */
 import { hash as digest } from 'node:crypto';
 import type { Socket } from 'node:net';
-import type { HlsClaim } from '@legacystream/core/bus/hls-claims.ts';
+import { type HlsClaim, notHeld } from '@legacystream/core/bus/hls-claims.ts';
 import type { Subjects } from '@legacystream/core/bus/subjects.ts';
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
 import type { ListenerEnd } from '@legacystream/core/fanout/listener.ts';
@@ -70,6 +70,10 @@ const maxSweep = 5_000;
 const defaultMaxSessions = 1_000_000;
 /** A claim that got lost is made up for after this, where there is room. */
 const claimAgainMs = 30_000;
+/** Who counts a session is told this often that it is served elsewhere: well within its idle time. */
+const tellHolderMs = 3_000;
+/** Who does not answer within this has the session no longer. */
+const holderAnswersMs = 2_000;
 const killedMs = 600_000;
 const maxKilled = 65_536;
 const keyRetryMs = 2_000;
@@ -161,7 +165,7 @@ export class HlsSessions {
     }
     if (!session) return this.#begin(visit, key);
     this.#served(session, client.socket);
-    if (!session.isHeld) this.#takeBack(session);
+    if (!session.isHeld) this.#visitedAway(session);
     else if (session.visitedMs - session.claimedMs >= claimAgainMs && !this.#claims.isBusy)
       this.#claim(session);
     return session.admission;
@@ -174,7 +178,8 @@ export class HlsSessions {
   isSame(socket: Socket, mountPath: string, rawQuery: string): boolean {
     if (!this.#claims) return true;
     const { [lastSession]: session, [lastQuery]: query } = socket as VisitedSocket;
-    if (!session?.isHeld || query !== rawQuery || session.details.mountPath !== mountPath) return false;
+    if (!session || session.isOver || query !== rawQuery) return false;
+    if (session.details.mountPath !== mountPath) return false;
     return this.#deps.clock.monotonicMs() - session.visitedMs < freshMs;
   }
 
@@ -201,21 +206,21 @@ export class HlsSessions {
   }
 
   #begin(visit: HlsVisit, key: string): HlsAdmission {
-    const { registry, roomOf } = this.#deps;
+    const { roomOf } = this.#deps;
     const { mountPath, client } = visit;
     const hash = digest('sha256', key, 'binary').slice(0, 8);
     if (this.#killed.get(hash)) return wasKilled;
     if (this.#sessions.size >= this.#maxSessions) return uncounted;
     // Who comes from another edge is among those that fill the mount.
-    const isKnown = this.#claims!.isElsewhere(hash);
-    if (!isKnown && roomOf(mountPath) <= 0) return isFull;
+    const isElsewhere = this.#claims!.isElsewhere(hash);
+    if (!isElsewhere && roomOf(mountPath) <= 0) return isFull;
     const session = new HlsSession(copyOf(key), hash, this.#detailsOf(visit, hash), {
       end: (ended, reason) => this.#close(ended, reason),
     });
     this.#sessions.set(session.key, session);
     this.#byHash.set(hash, session);
     this.#served(session, client.socket);
-    registry.addSession(session, isKnown);
+    if (!isElsewhere) this.#hold(session, false);
     this.#claim(session);
     return session.admission;
   }
@@ -239,9 +244,7 @@ export class HlsSessions {
   }
 
   #served(session: HlsSession, socket: VisitedSocket): void {
-    const { clock } = this.#deps;
-    session.visitedMs = clock.monotonicMs();
-    session.servedMs = Math.floor(clock.wallMs());
+    session.visitedMs = this.#deps.clock.monotonicMs();
     this.#heardOf(session);
     socket[lastSession] = session;
   }
@@ -252,31 +255,44 @@ export class HlsSessions {
   }
 
   #claim(session: HlsSession): void {
-    session.claimedMs = session.visitedMs;
+    session.claimedMs = this.#deps.clock.monotonicMs();
     this.#claims!.claim(session);
   }
 
-  /** It was on another edge and is back before it was forgotten here: it goes on as it was. */
-  #takeBack(session: HlsSession): void {
-    session.isHeld = true;
-    this.#deps.registry.addSession(session, true);
-    this.#claim(session);
+  #hold(session: HlsSession, isKnown: boolean): void {
+    const { registry, clock } = this.#deps;
+    session.heldSinceMs = Math.floor(clock.wallMs());
+    registry.addSession(session, isKnown);
   }
 
   /**
-   * Lets go of a session that another edge has served later. There it began with its first
-   * visit to that edge, so that the time for which it has been listening may be shorter, and
-   * the line in the access log may tell of a part of it.
+   * Served here and counted elsewhere. Should that edge be gone it is counted here from now on:
+   * the time for which it has been listening begins with its first visit here, and a line in the
+   * access log tells of a part of it.
    */
-  #onClaim({ hash, servedMs }: HlsClaim, podId: string): void {
+  #visitedAway(session: HlsSession): void {
+    const { visitedMs, claimedMs, holderMs } = session;
+    const sinceToldMs = visitedMs - claimedMs;
+    const isFree = claimedMs > holderMs && sinceToldMs >= holderAnswersMs;
+    if (isFree) this.#hold(session, true);
+    if (isFree || sinceToldMs >= tellHolderMs) this.#claim(session);
+  }
+
+  #onClaim({ hash, heldSinceMs }: HlsClaim, podId: string): void {
     const session = this.#byHash.get(hash);
     if (!session) return;
-    if (!session.isHeld) return this.#heardOf(session);
-    const isLater =
-      servedMs > session.servedMs || (servedMs === session.servedMs && podId > this.#deps.podId);
-    if (!isLater) return this.#claim(session);
-    session.isHeld = false;
     this.#heardOf(session);
+    if (heldSinceMs === notHeld) {
+      if (!session.isHeld) return;
+      session.visitedMs = session.heardMs;
+      return this.#claim(session);
+    }
+    session.holderMs = session.heardMs;
+    if (!session.isHeld) return;
+    const isTheirs =
+      heldSinceMs < session.heldSinceMs || (heldSinceMs === session.heldSinceMs && podId > this.#deps.podId);
+    if (!isTheirs) return this.#claim(session);
+    session.heldSinceMs = notHeld;
     this.#deps.registry.removeSession(session, true);
   }
 
@@ -304,8 +320,8 @@ export class HlsSessions {
     this.#queue.remove(session);
     this.#sessions.delete(session.key);
     if (this.#byHash.get(session.hash) === session) this.#byHash.delete(session.hash);
+    session.isOver = true;
     if (!session.isHeld) return;
-    session.isHeld = false;
     this.#deps.registry.removeSession(session);
     const { details, visitedMs, bytesSent } = session;
     this.#deps.accessLog?.record({

@@ -30,8 +30,8 @@ function setUp() {
     },
   };
   const owner = {
-    claimed: ({ hash, servedMs }: HlsClaim, podId: string) =>
-      void heard.push(`${podId} has ${hash} at ${servedMs}`),
+    claimed: ({ hash, heldSinceMs }: HlsClaim, podId: string) =>
+      void heard.push(`${podId} has ${hash} at ${heldSinceMs}`),
     killed: (hash: string) => void heard.push(`${hash} is killed`),
   };
   const claims = new SessionClaims({ bus, subjects, clock, podId: 'a' }, owner);
@@ -39,13 +39,13 @@ function setUp() {
   return { clock, sent, heard, claims, deliver, isSubscribed: () => handler !== undefined };
 }
 
-const sessionOf = (n: number) => ({ hash: String(n).padStart(8, '0'), servedMs: n, isHeld: true });
+const sessionOf = (n: number) => ({ hash: String(n).padStart(8, '0'), heldSinceMs: n, isOver: false });
 
 test('the first claim goes out at once, those that follow five times a second', () => {
   const { clock, sent, claims } = setUp();
   claims.claim(sessionOf(1));
   clock.advance(0);
-  assert.deepEqual(sent, [{ atMs: 0, claims: [{ hash: '00000001', servedMs: 1 }], kills: [] }]);
+  assert.deepEqual(sent, [{ atMs: 0, claims: [{ hash: '00000001', heldSinceMs: 1 }], kills: [] }]);
   for (let n = 2; n < 102; n += 1) {
     claims.claim(sessionOf(n));
     clock.advance(20);
@@ -63,12 +63,12 @@ test('a claim tells what is so when it goes out', () => {
   claims.claim(later);
   claims.claim(later);
   claims.claim(gone);
-  later.servedMs = 50;
-  gone.isHeld = false;
+  later.heldSinceMs = 50;
+  gone.isOver = true;
   clock.advance(200);
   assert.deepEqual(
     sent.map((message) => message.claims),
-    [[{ hash: '00000001', servedMs: 50 }]],
+    [[{ hash: '00000001', heldSinceMs: 50 }]],
   );
 });
 

@@ -1,8 +1,13 @@
 /**
  * Keeps edges from counting one HLS listener twice, however a balancer spreads its requests:
- * a session belongs to the edge that served it last. An edge that sees a session anew claims
- * it on the bus; whoever else holds it lets go, unless it has served the session later, and
- * then claims it in turn. So one of them ends up with it, whatever crosses on the way.
+ * a session belongs to the edge where it began. An edge that sees a session anew claims it on
+ * the bus; whoever has held it for longer claims it in turn, and the other lets go. So one of
+ * them ends up with it, whatever crosses on the way. An edge that serves a session of another
+ * tells so now and then, which keeps it alive there; the answer is a claim, and where none
+ * comes the session is free to be taken.
+ *
+ * It does not move with each request: counts of edges that are told a moment apart would hold
+ * a listener who is on the way twice, for as long as it goes to and fro.
  *
  * Claims are gathered: at most five messages a second, a bounded number each and a bounded
  * number waiting. One that was lost leaves the session counted twice until it is claimed
@@ -13,6 +18,7 @@ import {
   encodeHlsClaims,
   type HlsClaim,
   maxClaims,
+  notHeld,
 } from '@legacystream/core/bus/hls-claims.ts';
 import type { Subjects } from '@legacystream/core/bus/subjects.ts';
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
@@ -20,13 +26,13 @@ import type { Bus, Subscription } from '@legacystream/core/ports/bus.ts';
 
 /** What is told of a session when the message goes out. */
 export interface ClaimedSession extends HlsClaim {
-  /** False once another edge has it, or once it has ended: there is nothing to claim any more. */
-  readonly isHeld: boolean;
+  /** Once it has ended there is nothing to tell any more. */
+  readonly isOver: boolean;
 }
 
 /** Who has the sessions. */
 export interface ClaimsOwner {
-  /** Another edge has served a session. */
+  /** Another edge counts a session, or has served it. */
   claimed(claim: HlsClaim, podId: string): void;
   /** A session was ended at another edge by an operator. */
   killed(hash: string): void;
@@ -51,7 +57,7 @@ export class SessionClaims {
   readonly #subscription: Subscription;
   readonly #claims = new Set<ClaimedSession>();
   readonly #kills = new Set<string>();
-  /** Hashes that others have claimed, younger and older; the older go together. */
+  /** Hashes of what others count, younger and older; the older go together. */
   #elsewhere = new Set<string>();
   #elsewhereBefore = new Set<string>();
   #elsewhereSinceMs: number;
@@ -89,7 +95,7 @@ export class SessionClaims {
     this.#sendSoon();
   }
 
-  /** True for a session that another edge has claimed in the last minute or so. */
+  /** True for a session that another edge has said to count, in the last minute or so. */
   isElsewhere(hash: string): boolean {
     this.#forgetOld();
     return this.#elsewhere.has(hash) || this.#elsewhereBefore.has(hash);
@@ -122,7 +128,7 @@ export class SessionClaims {
     for (const session of this.#claims) {
       if (claims.length === maxClaims) break;
       this.#claims.delete(session);
-      if (session.isHeld) claims.push(session);
+      if (!session.isOver) claims.push(session);
     }
     const kills: string[] = [];
     for (const hash of this.#kills) {
@@ -145,11 +151,15 @@ export class SessionClaims {
     if (podId === this.#deps.podId) return;
     this.#forgetOld();
     for (const claim of claims) {
-      if (this.#elsewhere.size >= maxElsewhere) this.#turnOver();
-      this.#elsewhere.add(claim.hash);
+      if (claim.heldSinceMs !== notHeld) this.#remember(claim.hash);
       this.#owner.claimed(claim, podId);
     }
     for (const hash of kills) this.#owner.killed(hash);
+  }
+
+  #remember(hash: string): void {
+    if (this.#elsewhere.size >= maxElsewhere) this.#turnOver();
+    this.#elsewhere.add(hash);
   }
 
   #forgetOld(): void {
