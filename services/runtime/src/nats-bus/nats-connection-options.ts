@@ -1,14 +1,16 @@
 /** How a bus shows itself to NATS: name, user and certificates, from its options and files. */
 import { readFileSync } from 'node:fs';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
-import { credsAuthenticator, type NodeConnectionOptions } from '@nats-io/transport-node';
+import type { NodeConnectionOptions } from '@nats-io/transport-node';
 import type { NatsBusOptions } from './nats-bus-options.ts';
+import { parseNatsCredentials } from './nats-credentials.ts';
 
 type Known = Pick<NatsBusOptions, 'name' | 'user' | 'password' | 'token' | 'credentialsPath' | 'tls'>;
 
 /**
  * Files are read for every connection, so that renewed ones are taken up.
- * @throws LegacyStreamError LS_CONFIG_UNREADABLE naming the file, now and from the returned function
+ * @throws LegacyStreamError LS_CONFIG_UNREADABLE, or LS_CONFIG_INVALID for credentials that no server
+ * would take, naming the file, now and from the returned function
  */
 export function connectionOptionsOf(options: Known): () => NodeConnectionOptions {
   const build = (): NodeConnectionOptions => {
@@ -18,7 +20,9 @@ export function connectionOptionsOf(options: Known): () => NodeConnectionOptions
       ...(user === undefined ? {} : { user }),
       ...(password === undefined ? {} : { pass: password }),
       ...(token === undefined ? {} : { token }),
-      ...(credentialsPath === undefined ? {} : { authenticator: credsAuthenticator(read(credentialsPath)) }),
+      ...(credentialsPath === undefined
+        ? {}
+        : { authenticator: parseNatsCredentials(read(credentialsPath), credentialsPath) }),
       // Without TLS files nothing is said about TLS: a server that requires it gets it.
       ...(tls === undefined ? {} : { tls: tlsOf(tls) }),
     };
