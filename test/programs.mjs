@@ -40,6 +40,9 @@ export const programs = [
   { name: 'openssl', debian: 'openssl', use: 'makes certificates' },
   { name: 'xmllint', debian: 'libxml2-utils', use: 'validates XML answers' },
   { name: 'nats-server', debian: 'nats-server', use: 'carries the bus between pods' },
+  { name: 'ip', debian: 'iproute2', use: 'makes a network of hosts on this machine' },
+  { name: 'nft', debian: 'nftables', use: 'loses packets on that network' },
+  { name: 'python3', debian: 'python3', use: 'delays packets on that network' },
 ];
 
 const commandTimeoutMs = 15 * 60_000;

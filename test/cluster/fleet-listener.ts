@@ -37,7 +37,7 @@ export class FleetListener {
     const headers = [`User-Agent: ${userAgent}`];
     // A mount that has just come is not known everywhere at once.
     return eventually(`${path} is known at ${server.url}`, async () => {
-      const client = StreamClient.send({ port: server.httpPort, path, headers });
+      const client = StreamClient.send({ host: server.host, port: server.httpPort, path, headers });
       const listener = new FleetListener(client, format);
       const { status } = await client.head();
       if (status === 200) return listener;

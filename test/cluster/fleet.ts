@@ -4,6 +4,7 @@
  */
 import { readFileSync } from 'node:fs';
 import { NatsServer, type NatsVersion } from '../support/nats-server.ts';
+import type { NetworkHost } from '../support/network-host.ts';
 import { RedisSentinels, RedisServer } from '../support/redis-server.ts';
 import { type ServerOptions, ServerProcess } from '../support/server-process.ts';
 import { TcpLink } from '../support/tcp-link.ts';
@@ -32,6 +33,8 @@ export type FleetOptions = {
   readonly secured?: boolean;
   /** Servers, by pod id, that reach bus and store over lines that can be cut: one NATS, one Redis. */
   readonly linked?: readonly string[];
+  /** Where servers run, by pod id, and one NATS and one Redis as `backend`; default: on the loopback. */
+  readonly hosts?: ReadonlyMap<string, NetworkHost>;
   readonly say?: (line: string) => void;
 };
 
@@ -88,7 +91,9 @@ export class Fleet {
   async #start(): Promise<void> {
     const { nats = 1, redis = 'single', ingests = 1, edges = 2, control = true, say } = this.#options;
     const { natsVersion: version } = this.#options;
+    const backend = this.#options.hosts?.get('backend');
     const natsOptions = {
+      ...(backend && { host: backend }),
       ...(version && { version }),
       ...(this.#options.secured && { config: accounts, env: natsPasswords }),
     };
@@ -96,7 +101,9 @@ export class Fleet {
       nats === 3
         ? NatsServer.startCluster(natsOptions)
         : NatsServer.start(natsOptions).then((server) => [server]),
-      redis === 'sentinel' ? RedisSentinels.start() : RedisServer.start(),
+      redis === 'sentinel'
+        ? RedisSentinels.start()
+        : RedisServer.start({ ...(backend && { host: backend }) }),
     ]);
     this.nats.push(...natsServers);
     this.redis = store;
@@ -120,8 +127,10 @@ export class Fleet {
     const nats = links ? links.bus.address : this.nats.map(({ address }) => address).join(',');
     const store = links ? `redis://${links.store.address}` : this.redis!.url;
     const user = secured ? `${role}:${natsPasswords[`LS_NATS_${role.toUpperCase()}_PASSWORD`]}@` : '';
+    const host = this.#options.hosts?.get(podId);
     const server = await ServerProcess.start({
       role,
+      ...(host && { host }),
       ...(ini !== undefined && { ini }),
       set: [
         `bus.url=nats://${user}${nats}`,

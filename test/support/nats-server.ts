@@ -13,6 +13,7 @@ import path from 'node:path';
 import { promisify } from 'node:util';
 import { findProgram, missingProgram } from '../programs.mjs';
 import { eventually } from './eventually.ts';
+import { commandOn, type NetworkHost } from './network-host.ts';
 
 export type NatsVersion = {
   readonly label: string;
@@ -32,6 +33,8 @@ export type NatsServerOptions = {
   /** Members of a cluster; absent: a single server. */
   readonly cluster?: { readonly name: string; readonly port: number; readonly routes: readonly number[] };
   readonly name?: string;
+  /** Default: this one, on its loopback. */
+  readonly host?: NetworkHost;
 };
 
 const currentVersion = '2.15.2';
@@ -85,6 +88,7 @@ export class NatsServer {
   readonly #program: string;
   readonly #folder: string;
   readonly #env: Readonly<Record<string, string>>;
+  readonly #host: NetworkHost | undefined;
   #process: ChildProcess | undefined;
   #exited: Promise<void> = Promise.resolve();
 
@@ -93,10 +97,12 @@ export class NatsServer {
     folder: string,
     env: Readonly<Record<string, string>>,
     ports: readonly [number, number],
+    host: NetworkHost | undefined,
   ) {
     this.#program = program;
     this.#folder = folder;
     this.#env = env;
+    this.#host = host;
     [this.port, this.monitorPort] = ports;
   }
 
@@ -111,10 +117,11 @@ export class NatsServer {
     const { version = debianNats, config = '', jetStream = true, cluster, name = 'n1' } = options;
     const folder = await mkdtemp(path.join(os.tmpdir(), 'legacystream-nats-'));
     const [port, monitorPort] = await freePorts(2);
+    const address = options.host?.address ?? '127.0.0.1';
     const lines = [
       `server_name: ${name}`,
-      `listen: "127.0.0.1:${port}"`,
-      `http: "127.0.0.1:${monitorPort}"`,
+      `listen: "${address}:${port}"`,
+      `http: "${address}:${monitorPort}"`,
       'lame_duck_grace_period: "1s"',
       'lame_duck_duration: "30s"',
       ...(jetStream ? [`jetstream { store_dir: "${folder}/js", max_mem: 512M, max_file: 64M }`] : []),
@@ -128,7 +135,7 @@ export class NatsServer {
       config,
     ];
     await writeFile(path.join(folder, 'nats.conf'), lines.join('\n'));
-    return new NatsServer(version.program, folder, options.env ?? {}, [port!, monitorPort!]);
+    return new NatsServer(version.program, folder, options.env ?? {}, [port!, monitorPort!], options.host);
   }
 
   /** Three servers that know each other. */
@@ -154,7 +161,11 @@ export class NatsServer {
   }
 
   get address(): string {
-    return `127.0.0.1:${this.port}`;
+    return `${this.#address}:${this.port}`;
+  }
+
+  get #address(): string {
+    return this.#host?.address ?? '127.0.0.1';
   }
 
   get isRunning(): boolean {
@@ -165,7 +176,8 @@ export class NatsServer {
   /** Starts the process and waits until it takes clients. */
   async restart(): Promise<void> {
     if (this.isRunning) throw new Error('nats-server is running already');
-    const child = spawn(this.#program, ['-c', path.join(this.#folder, 'nats.conf')], {
+    const config = path.join(this.#folder, 'nats.conf');
+    const child = spawn(...commandOn(this.#host, this.#program, ['-c', config]), {
       env: { ...process.env, ...this.#env },
       stdio: ['ignore', 'pipe', 'pipe'],
     });
@@ -188,7 +200,7 @@ export class NatsServer {
       'nats-server takes clients',
       async () => {
         if (!this.isRunning) throw new Error(`nats-server ended:\n${this.output}`);
-        return fetch(`http://127.0.0.1:${this.monitorPort}/varz`).then(
+        return fetch(`http://${this.#address}:${this.monitorPort}/varz`).then(
           (response) => response.ok,
           () => false,
         );
@@ -199,7 +211,7 @@ export class NatsServer {
 
   /** What the server's monitoring says. */
   async monitor(page: string): Promise<Record<string, unknown>> {
-    const response = await fetch(`http://127.0.0.1:${this.monitorPort}/${page}`);
+    const response = await fetch(`http://${this.#address}:${this.monitorPort}/${page}`);
     return (await response.json()) as Record<string, unknown>;
   }
 

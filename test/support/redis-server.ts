@@ -10,6 +10,7 @@ import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { findProgram } from '../programs.mjs';
 import { eventually } from './eventually.ts';
+import { commandOn, type NetworkHost } from './network-host.ts';
 import { ProgramProcess } from './program-process.ts';
 
 export type RedisServerOptions = {
@@ -23,6 +24,8 @@ export type RedisServerOptions = {
   readonly tls?: boolean;
   /** A port that was free a moment ago; by default another one is looked for. */
   readonly port?: number;
+  /** Default: this one, on its loopback. */
+  readonly host?: NetworkHost;
 };
 
 const host = '127.0.0.1';
@@ -61,12 +64,12 @@ export class RedisServer {
   }
 
   get url(): string {
-    return `redis://${host}:${this.port}`;
+    return `redis://${this.#address}:${this.port}`;
   }
 
   /** What `redis-cli` prints for a command. */
   async ask(...command: string[]): Promise<string> {
-    const at = ['-h', host, '-p', String(this.port), ...(this.#options.cliArgs ?? [])];
+    const at = ['-h', this.#address, '-p', String(this.port), ...(this.#options.cliArgs ?? [])];
     return (await ProgramProcess.run('redis-cli', [...at, ...command])).trimEnd();
   }
 
@@ -97,11 +100,17 @@ export class RedisServer {
     await rm(this.#folder, { recursive: true, force: true });
   }
 
+  get #address(): string {
+    return this.#options.host?.address ?? host;
+  }
+
   #spawn(): [ChildProcess, Promise<void>] {
     const { program = findProgram('redis-server') ?? 'redis-server', settings = [], tls } = this.#options;
     const port = String(this.port);
     const all: (readonly string[])[] = [
-      ['bind', host],
+      ['bind', this.#address],
+      // Without a password it would talk to its own host alone.
+      ...(this.#options.host ? [['protected-mode', 'no'] as const] : []),
       ...(tls ? [['port', '0'] as const, ['tls-port', port] as const] : [['port', port] as const]),
       ['dir', this.#folder],
       ['save', ''],
@@ -110,7 +119,9 @@ export class RedisServer {
       ...settings,
     ];
     const args = all.flatMap(([name, ...values]) => [`--${name}`, ...values]);
-    const child = spawn(program, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+    const child = spawn(...commandOn(this.#options.host, program, args), {
+      stdio: ['ignore', 'pipe', 'pipe'],
+    });
     const note = (data: Buffer): void => {
       this.#output = (this.#output + data.toString('latin1')).slice(-64 * 1024);
     };

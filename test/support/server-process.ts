@@ -7,6 +7,7 @@ import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { fileURLToPath } from 'node:url';
+import { commandOn, type NetworkHost } from './network-host.ts';
 
 /** The `legacystream` command, to be run with this Node. */
 export const serverCommand = fileURLToPath(
@@ -33,11 +34,15 @@ export type ServerOptions = {
   readonly withoutPasswords?: boolean;
   /** Runs it as another user, as only root may. */
   readonly uid?: number;
+  /** Default: this one, on its loopback. */
+  readonly host?: NetworkHost;
 };
 
 export class ServerProcess {
   readonly process: ChildProcess;
   readonly folder: string;
+  /** Address that it listens on. */
+  readonly host: string;
   readonly lines: LogLine[] = [];
   httpPort = 0;
   shoutcastPort = 0;
@@ -48,9 +53,10 @@ export class ServerProcess {
   output = '';
   #watchers: ((line: LogLine) => void)[] = [];
 
-  private constructor(process: ChildProcess, folder: string) {
+  private constructor(process: ChildProcess, folder: string, host: string) {
     this.process = process;
     this.folder = folder;
+    this.host = host;
   }
 
   static async start(options: ServerOptions = {}): Promise<ServerProcess> {
@@ -59,23 +65,25 @@ export class ServerProcess {
     const passwords = `[Auth]\nSourcePassword=${sourcePassword}\nAdminPassword=${adminPassword}\n`;
     await writeFile(ini, `${options.withoutPasswords ? '' : passwords}${options.ini ?? ''}\n`);
     if (options.uid !== undefined) await chmod(folder, 0o755);
+    const address = options.host?.address ?? '127.0.0.1';
     const settings = [
       'server.httpPort=0',
       'control.port=0',
       'telemetry.port=0',
-      'server.bindAddress=127.0.0.1',
+      `server.bindAddress=${address}`,
+      `telemetry.bindAddress=${address}`,
       `server.dataDir=${folder}/data`,
     ];
     const args = [serverCommand, options.role ?? 'standalone', '--config', ini, ...(options.args ?? [])];
     for (const setting of [...settings, ...(options.set ?? [])]) args.push('--set', setting);
-    const child = spawn(process.execPath, args, {
+    const child = spawn(...commandOn(options.host, process.execPath, args), {
       stdio: ['ignore', 'pipe', 'pipe'],
       env: { ...process.env, ...options.env },
       ...(options.uid !== undefined && { uid: options.uid }),
     });
     // Every wait for a log line also waits for the end of the process.
     child.setMaxListeners(0);
-    const server = new ServerProcess(child, folder);
+    const server = new ServerProcess(child, folder, address);
     server.#follow();
     const started = await server.waitFor('server.started', startTimeoutMs).catch(async (error: unknown) => {
       await server.stop('SIGKILL');
@@ -89,7 +97,7 @@ export class ServerProcess {
   }
 
   get url(): string {
-    return `http://127.0.0.1:${this.httpPort}`;
+    return `http://${this.host}:${this.httpPort}`;
   }
 
   /** The next or an earlier log line of an event that `fits`. */

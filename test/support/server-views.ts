@@ -26,7 +26,7 @@ export function statusOf(
 
 /** A value of the metrics page; of a metric with labels, the one of `label`, such as `mount="/a"`. */
 export async function metricOf(server: ServerProcess, name: string, label?: string): Promise<number> {
-  const page = await (await fetch(`http://127.0.0.1:${server.telemetryPort}/metrics`)).text();
+  const page = await (await fetch(`http://${server.host}:${server.telemetryPort}/metrics`)).text();
   const start = label === undefined ? `${name} ` : `${name}{`;
   const line = page
     .split('\n')
