@@ -342,11 +342,7 @@ test('a mount that has ended says so, and then is gone', async () => {
     return text.includes('#EXT-X-ENDLIST') && text;
   });
   assert.ok(!last.includes('PRELOAD-HINT'));
-  assert.equal(
-    (await ask(`/short.mp3/hls/source/${uris(last)[0]}`)).status,
-    200,
-    'what it lists is there',
-  );
+  assert.equal((await ask(`/short.mp3/hls/source/${uris(last)[0]}`)).status, 200, 'what it lists is there');
   await eventually(
     'it is gone',
     async () => (await ask('/short.mp3/hls/source/live.m3u8')).status === 404,

@@ -32,6 +32,7 @@ export class ChannelHub {
     writes: 0,
     bytes: 0,
     skips: 0,
+    skippedBytes: 0,
     cuts: 0,
     malformed: 0,
     stale: 0,

@@ -50,6 +50,12 @@ export function registerEdgeMetrics(
     total('skips'),
   );
   metrics.registerCounter(
+    'legacystream_edge_listener_skipped_bytes_total',
+    'Bytes of audio that listeners did not get who were moved to live.',
+    [],
+    total('skippedBytes'),
+  );
+  metrics.registerCounter(
     'legacystream_edge_listener_cuts_total',
     'Slow listeners cut off.',
     [],

@@ -31,6 +31,8 @@ export type WheelStats = {
   bytes: number;
   /** Listeners moved to live because they fell too far behind. */
   skips: number;
+  /** Of the stream, that those who were moved never got. */
+  skippedBytes: number;
   /** Listeners cut off for being too slow. */
   cuts: number;
 };
@@ -44,7 +46,7 @@ export type ListenerPlace = {
 };
 
 export class DeliveryWheel {
-  readonly stats: WheelStats = { writes: 0, bytes: 0, skips: 0, cuts: 0 };
+  readonly stats: WheelStats = { writes: 0, bytes: 0, skips: 0, skippedBytes: 0, cuts: 0 };
   readonly #channel: Channel;
   readonly #icy: IcyStream;
   readonly #clock: Clock;
@@ -326,6 +328,8 @@ export class DeliveryWheel {
     if (!entry || entry.start <= listener.position) return false;
     if (entry.headers && entry.headers !== this.#channel.headersBefore(listener.position))
       this.#write(listener, entry.headers);
+    // Set down on the ICY grid it may begin a little later or earlier; by bytes of the stream that is nothing.
+    this.stats.skippedBytes += entry.start - listener.position;
     this.#moveTo(entry, listener, head);
     this.#catchingUp.delete(listener);
     listener.skipsInRow += 1;
