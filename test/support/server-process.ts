@@ -3,6 +3,7 @@
  * for tests that go through sockets. Its log is kept and shown when a test fails.
  */
 import { type ChildProcess, spawn } from 'node:child_process';
+import { readFileSync } from 'node:fs';
 import { chmod, mkdtemp, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
@@ -13,6 +14,11 @@ import { commandOn, type NetworkHost } from './network-host.ts';
 export const serverCommand = fileURLToPath(
   new URL('../../services/cli/bin/legacystream.mjs', import.meta.url),
 );
+/** Flags of Node that the command asks for in its first line, for those who start it by `node`. */
+export const serverNodeFlags: readonly string[] = readFileSync(serverCommand, 'utf8')
+  .split('\n', 1)[0]!
+  .split(' ')
+  .filter((word) => word.startsWith('--'));
 const startTimeoutMs = 20_000;
 const stopTimeoutMs = 10_000;
 
@@ -74,7 +80,14 @@ export class ServerProcess {
       `telemetry.bindAddress=${address}`,
       `server.dataDir=${folder}/data`,
     ];
-    const args = [serverCommand, options.role ?? 'standalone', '--config', ini, ...(options.args ?? [])];
+    const args = [
+      ...serverNodeFlags,
+      serverCommand,
+      options.role ?? 'standalone',
+      '--config',
+      ini,
+      ...(options.args ?? []),
+    ];
     for (const setting of [...settings, ...(options.set ?? [])]) args.push('--set', setting);
     const child = spawn(...commandOn(options.host, process.execPath, args), {
       stdio: ['ignore', 'pipe', 'pipe'],

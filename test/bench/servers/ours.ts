@@ -3,13 +3,12 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { fileURLToPath } from 'node:url';
+import { serverCommand, serverNodeFlags } from '../../support/server-process.ts';
 import type { BenchContext } from '../bench-context.ts';
 import { spawnPlaced } from '../placement.ts';
 import type { BenchServer, ServerCounters, StartOptions } from './bench-server.ts';
 import { ServerOutput } from './server-output.ts';
 
-const command = fileURLToPath(new URL('../../../services/cli/bin/legacystream.mjs', import.meta.url));
 const manifest = new URL('../../../services/cli/package.json', import.meta.url);
 const startTimeoutMs = 20_000;
 const settleTimeoutMs = 20_000;
@@ -42,7 +41,14 @@ export async function startOurs(bench: BenchContext, options: StartOptions = {})
     settings.push('ssl.enabled=true', 'server.httpsPort=0', `ssl.certificatePath=${certificatePath}`);
     settings.push(`ssl.privateKeyPath=${keyPath}`);
   }
-  const args = [command, 'standalone', '--config', ini, ...settings.flatMap((setting) => ['--set', setting])];
+  const args = [
+    ...serverNodeFlags,
+    serverCommand,
+    'standalone',
+    '--config',
+    ini,
+    ...settings.flatMap((setting) => ['--set', setting]),
+  ];
   if (bench.options.profileFolder !== undefined) args.unshift('--inspect=127.0.0.1:0');
   const child = spawnPlaced('server', process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
   const end = bench.cleanup.addChild(child);
