@@ -306,7 +306,12 @@ export class HlsWatcher {
     follower.head = head;
     for (const segment of playlist.segments) this.#note(segment, edge);
     if (playlist.open) this.#note(playlist.open, edge);
-    const gaps = new Set(playlist.segments.filter(({ isGap }) => isGap).map(({ uri }) => uri));
+    // What a completed segment is a gap of may have parts that were there before.
+    const gaps = new Set<string | undefined>();
+    for (const { uri, isGap, parts } of playlist.segments) {
+      if (isGap) gaps.add(uri);
+      for (const part of parts) if (part.isGap) gaps.add(part.uri);
+    }
     for (const uri of listedUris(playlist)) {
       if (gaps.has(uri)) continue;
       const known = this.#resources.get(uri);
