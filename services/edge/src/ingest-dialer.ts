@@ -15,7 +15,7 @@ export type DialLimits = {
   readonly dialTimeoutMs: number;
 };
 
-type Address = { readonly host: string; readonly port: number };
+export type IngestAddress = { readonly host: string; readonly port: number };
 
 /** Connected, or why there is no connection. */
 export type Dialled = { readonly socket: Socket } | { readonly socket: undefined; readonly reason: string };
@@ -26,7 +26,7 @@ const avoidedMs = 10_000;
 const keepAliveMs = 15_000;
 
 export class IngestDialer {
-  readonly #names: readonly Address[];
+  readonly #names: readonly IngestAddress[];
   readonly #clock: Clock;
   readonly #limits: DialLimits;
   /** Address and port → when it failed. */
@@ -62,13 +62,12 @@ export class IngestDialer {
     return { socket: undefined, reason };
   }
 
-  /** Tells that what this socket is connected to does not answer although it can be connected to. */
-  reportSilent(socket: Socket): void {
-    if (socket.remoteAddress && socket.remotePort)
-      this.#avoid(keyOf({ host: socket.remoteAddress, port: socket.remotePort }));
+  /** Tells that an ingest does not answer although it can be connected to. */
+  reportSilent(address: IngestAddress): void {
+    this.#avoid(keyOf(address));
   }
 
-  async #resolve(): Promise<Address[]> {
+  async #resolve(): Promise<IngestAddress[]> {
     const found = await Promise.all(
       this.#names.map(async ({ host, port }) => {
         const addresses = await this.#lookUp(host);
@@ -91,11 +90,11 @@ export class IngestDialer {
     });
   }
 
-  #inOrder(addresses: readonly Address[]): Address[] {
+  #inOrder(addresses: readonly IngestAddress[]): IngestAddress[] {
     const first = addresses.length > 0 ? this.#turn++ % addresses.length : 0;
     const rotated = [...addresses.slice(first), ...addresses.slice(0, first)];
     const sinceMs = this.#clock.monotonicMs() - avoidedMs;
-    const isAvoided = (address: Address) => (this.#failedMs.get(keyOf(address)) ?? -Infinity) > sinceMs;
+    const isAvoided = (address: IngestAddress) => (this.#failedMs.get(keyOf(address)) ?? -Infinity) > sinceMs;
     return [
       ...rotated.filter((address) => !isAvoided(address)),
       ...rotated.filter((address) => isAvoided(address)),
@@ -109,7 +108,7 @@ export class IngestDialer {
   }
 
   /** @returns the socket, or what went wrong */
-  #connect({ host, port }: Address, timeoutMs: number): Promise<Socket | string> {
+  #connect({ host, port }: IngestAddress, timeoutMs: number): Promise<Socket | string> {
     return new Promise((resolve) => {
       const socket = connect({ host, port, allowHalfOpen: true, noDelay: true });
       const timer = this.#clock.after(timeoutMs, () => fail(`no connection in ${Math.round(timeoutMs)} ms`));
@@ -129,11 +128,11 @@ export class IngestDialer {
   }
 }
 
-function keyOf({ host, port }: Address): string {
+export function keyOf({ host, port }: IngestAddress): string {
   return `${host} port ${port}`;
 }
 
-function addressOf(url: string): Address {
+function addressOf(url: string): IngestAddress {
   const parsed = URL.canParse(url) ? new URL(url) : undefined;
   if (parsed?.protocol !== 'http:' || parsed.hostname === '') {
     throw new LegacyStreamError(
@@ -143,4 +142,9 @@ function addressOf(url: string): Address {
   }
   // An address of IPv6 stands in brackets in a URL and nowhere else.
   return { host: parsed.hostname.replace(/^\[|\]$/g, ''), port: Number(parsed.port || 80) };
+}
+
+/** Undefined for a socket that is not connected. */
+export function addressOfPeer({ remoteAddress: host, remotePort: port }: Socket): IngestAddress | undefined {
+  return host && port ? { host, port } : undefined;
 }

@@ -7,9 +7,10 @@
  *
  * Where an address stands for several ingests (a virtual one) any of them may answer for all.
  */
-import { connect, type Socket } from 'node:net';
+import { connect } from 'node:net';
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
 import { encodeLocalProxyHeader } from '@legacystream/core/protocols/proxy-protocol.ts';
+import { type IngestAddress, keyOf } from './ingest-dialer.ts';
 
 export type WatchLimits = {
   /** How often each is asked. */
@@ -18,7 +19,6 @@ export type WatchLimits = {
   readonly probeTimeoutMs: number;
 };
 
-type Address = { readonly host: string; readonly port: number };
 type Watched = { readonly lost: Set<() => void>; timer: Timer; silences: number; isAsked: boolean };
 
 /** So often in a row it has to stay silent: one packet that is lost is no cut. */
@@ -33,25 +33,22 @@ export class IngestWatch {
   readonly #clock: Clock;
   readonly #limits: WatchLimits;
   /** Told of an ingest that is given up, and how many sources it had from here. */
-  readonly #onLost: (address: string, sources: number) => void;
+  readonly #onLost: (ingest: IngestAddress, sources: number) => void;
   readonly #watched = new Map<string, Watched>();
 
-  constructor(clock: Clock, limits: WatchLimits, onLost: (address: string, sources: number) => void) {
+  constructor(clock: Clock, limits: WatchLimits, onLost: (ingest: IngestAddress, sources: number) => void) {
     this.#clock = clock;
     this.#limits = limits;
     this.#onLost = onLost;
   }
 
   /**
-   * Watches the ingest at the other end of a connection.
-   * @param lost called once if it is given up
+   * @param lost called once if the ingest is given up
    * @returns what ends the watch
    */
-  add({ remoteAddress: host, remotePort: port }: Socket, lost: () => void): () => void {
-    // A socket that is closed already tells so itself.
-    if (!host || !port) return () => {};
-    const key = `${host} port ${port}`;
-    const watched = this.#watched.get(key) ?? this.#begin(key, { host, port });
+  add(ingest: IngestAddress, lost: () => void): () => void {
+    const key = keyOf(ingest);
+    const watched = this.#watched.get(key) ?? this.#begin(key, ingest);
     watched.lost.add(lost);
     return () => {
       watched.lost.delete(lost);
@@ -59,26 +56,23 @@ export class IngestWatch {
     };
   }
 
-  #begin(key: string, address: Address): Watched {
+  #begin(key: string, ingest: IngestAddress): Watched {
     const ask = async () => {
       if (watched.isAsked) return;
       watched.isAsked = true;
-      const answers = await this.#asks(address);
+      const answers = await this.#asks(ingest);
       watched.isAsked = false;
       watched.silences = answers ? 0 : watched.silences + 1;
-      if (watched.silences >= maxSilences) this.#giveUp(key, watched);
+      // All its sources may have left meanwhile.
+      if (watched.silences < maxSilences || watched.lost.size === 0) return;
+      this.#end(key, watched);
+      this.#onLost(ingest, watched.lost.size);
+      for (const lost of [...watched.lost]) lost();
     };
     const timer = this.#clock.every(this.#limits.probeEveryMs, () => void ask());
     const watched: Watched = { lost: new Set(), timer, silences: 0, isAsked: false };
     this.#watched.set(key, watched);
     return watched;
-  }
-
-  #giveUp(key: string, watched: Watched): void {
-    this.#end(key, watched);
-    if (watched.lost.size === 0) return;
-    this.#onLost(key, watched.lost.size);
-    for (const lost of [...watched.lost]) lost();
   }
 
   #end(key: string, watched: Watched): void {
@@ -87,9 +81,9 @@ export class IngestWatch {
   }
 
   /** Whether it says anything in time. */
-  #asks(address: Address): Promise<boolean> {
+  #asks(ingest: IngestAddress): Promise<boolean> {
     return new Promise((resolve) => {
-      const socket = connect(address);
+      const socket = connect(ingest);
       const settle = (answers: boolean) => {
         timer.cancel();
         socket.destroy();

@@ -17,7 +17,7 @@ import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
 import { encodeRawResponse } from '@legacystream/runtime/http/raw-response.ts';
 import type { Log } from '@legacystream/runtime/log.ts';
 import { OncePerInterval } from '@legacystream/runtime/once-per-interval.ts';
-import { type DialLimits, IngestDialer } from './ingest-dialer.ts';
+import { addressOfPeer, type DialLimits, IngestDialer, keyOf } from './ingest-dialer.ts';
 import { IngestWatch, type WatchLimits } from './ingest-watch.ts';
 
 export type SpliceLimits = DialLimits &
@@ -88,9 +88,11 @@ export class SourceSplice {
     this.limits = { ...defaultSpliceLimits, ...limits };
     this.#log = log;
     this.#dialer = new IngestDialer(urls, clock, this.limits);
-    this.#watch = new IngestWatch(clock, this.limits, (ingest, sources) =>
-      this.#log.warn('ingest.lost', { ingest, sources }, `${ingest} is silent: its sources are let go`),
-    );
+    this.#watch = new IngestWatch(clock, this.limits, (ingest, sources) => {
+      const name = keyOf(ingest);
+      this.#dialer.reportSilent(ingest);
+      this.#log.warn('ingest.lost', { ingest: name, sources }, `${name} is silent: its sources are let go`);
+    });
     this.#reports = new OncePerInterval(clock, reportIntervalMs);
   }
 
@@ -121,17 +123,15 @@ export class SourceSplice {
 
   /** @returns what ends the watch */
   watch(ingest: Socket, lost: () => void): () => void {
-    return this.#watch.add(ingest, lost);
-  }
-
-  /** An ingest does not answer although it is connected. */
-  silent(ingest: Socket): void {
-    this.#dialer.reportSilent(ingest);
+    const address = addressOfPeer(ingest);
+    // A socket that is closed already tells so itself.
+    return address ? this.#watch.add(address, lost) : () => {};
   }
 
   /** An ingest took a connection and had nothing to say. */
   unanswered(ip: string, ingest: Socket, reason: string): void {
-    this.silent(ingest);
+    const address = addressOfPeer(ingest);
+    if (address) this.#dialer.reportSilent(address);
     this.#refused(ip, reason);
   }
 
@@ -190,10 +190,7 @@ class SplicedPair {
     socket.setKeepAlive(true, keepAliveMs);
     this.#timer = clock.after(limits.answerTimeoutMs, () => this.#refuse('it did not answer in time'));
     ingest.setTimeout(limits.idleTimeoutMs, () => this.end());
-    this.#endWatch = this.#splice.watch(ingest, () => {
-      this.#splice.silent(ingest);
-      this.end();
-    });
+    this.#endWatch = this.#splice.watch(ingest, () => this.end());
     ingest.on('data', (data) => {
       stats.bytesFromIngest += data.byteLength;
       this.#lastWordMs = clock.monotonicMs();

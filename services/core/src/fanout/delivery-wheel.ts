@@ -328,7 +328,7 @@ export class DeliveryWheel {
     if (!entry || entry.start <= listener.position) return false;
     if (entry.headers && entry.headers !== this.#channel.headersBefore(listener.position))
       this.#write(listener, entry.headers);
-    // Set down on the ICY grid it may begin a little later or earlier; by bytes of the stream that is nothing.
+    // To the frame: who has titles is set down at a whole interval near it.
     this.stats.skippedBytes += entry.start - listener.position;
     this.#moveTo(entry, listener, head);
     this.#catchingUp.delete(listener);

@@ -24,9 +24,9 @@ export type HlsJournalDeps = {
 
 type Outgoing = { readonly message: Uint8Array; isReady: boolean };
 
-/** A message waits for the store no longer, */
-const publishWithinMs = 150;
-/** of which this is the end: after a standstill of the process it is time to hear what the store said. */
+/** A message waits for the store no longer than both together. */
+const storeAnswersMs = 145;
+/** After a standstill of the process there may be answers that it has not read yet. */
 const lastWordMs = 5;
 /** Writes to the store that wait for each other; what comes beyond is not stored. */
 const maxPendingWrites = 200;
@@ -66,7 +66,7 @@ export class HlsJournal {
       this.#flush();
     };
     const { clock } = this.#deps;
-    let timer = clock.after(publishWithinMs - lastWordMs, () => {
+    let timer = clock.after(storeAnswersMs, () => {
       timer = clock.after(lastWordMs, release);
     });
     // What is said in one go is heard in one go: a part, and that it was its segment's last.

@@ -102,8 +102,8 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
     this.#left = deps.predecessors.take(mountId);
     this.#epochBefore = deps.predecessors.latestEpoch(mountId);
     this.#previous = this.#left?.window;
-    const journal = { ...deps, onSuperseded: () => this.stop() };
-    this.#journal = new HlsJournal(journal, deps.subjects.hls(mountId, sourceRendition), this.#group);
+    const journalDeps = { ...deps, onSuperseded: () => this.stop() };
+    this.#journal = new HlsJournal(journalDeps, deps.subjects.hls(mountId, sourceRendition), this.#group);
   }
 
   /** The source's codec is known, or has become another one; before its first headers and audio. */
