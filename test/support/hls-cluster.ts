@@ -3,9 +3,7 @@
  * them again and again for the media playlist, fetches every name that any of them lists from
  * every one, and notes whatever is not the same, is missing, or goes back (RFC 8216bis §6.2).
  */
-import { once } from 'node:events';
-import { Agent, createServer, type IncomingHttpHeaders, request, type Server } from 'node:http';
-import type { AddressInfo } from 'node:net';
+import { Agent, type IncomingHttpHeaders, request } from 'node:http';
 import { setTimeout as sleep } from 'node:timers/promises';
 import type { CountingFormat } from './counting-frames.ts';
 import { CountingSource } from './counting-source.ts';
@@ -90,49 +88,6 @@ export function comeOnAir(
 ): Promise<CountingSource> {
   const start = () => CountingSource.start({ port: server.httpPort, mount, format, id, headStartMs });
   return eventually(`source ${id} of ${mount} is let in`, () => start().catch(() => undefined), 15_000);
-}
-
-/** One address for several edges: each request goes to the next of them. */
-export class AlternatingProxy {
-  /** Requests that each edge was given. */
-  readonly counts: number[];
-  readonly #server: Server;
-
-  private constructor(edges: readonly HlsEdge[]) {
-    this.counts = edges.map(() => 0);
-    let turn = 0;
-    this.#server = createServer((incoming, answer) => {
-      const index = turn % edges.length;
-      turn += 1;
-      this.counts[index] = this.counts[index]! + 1;
-      const { method, url: path, headers } = incoming;
-      const options = { host: '127.0.0.1', port: edges[index]!.httpPort, method, path, headers };
-      const passed = request({ ...options, timeout: answerMs }, (reply) => {
-        answer.writeHead(reply.statusCode ?? 502, reply.headers);
-        reply.pipe(answer);
-      });
-      passed.on('timeout', () => passed.destroy(new Error('timed out')));
-      passed.on('error', () => answer.destroy());
-      answer.on('close', () => passed.destroy());
-      incoming.pipe(passed);
-    });
-  }
-
-  static async start(edges: readonly HlsEdge[]): Promise<AlternatingProxy> {
-    const proxy = new AlternatingProxy(edges);
-    proxy.#server.listen(0, '127.0.0.1');
-    await once(proxy.#server, 'listening');
-    return proxy;
-  }
-
-  get url(): string {
-    return `http://127.0.0.1:${(this.#server.address() as AddressInfo).port}`;
-  }
-
-  close(): void {
-    this.#server.closeAllConnections();
-    this.#server.close();
-  }
 }
 
 type Resource = {
