@@ -121,6 +121,10 @@ describe('a fleet without its store', { skip, timeout: 180_000 }, () => {
       FleetListener.open(fleet.edges[0]!, '/new.mp3').catch(() => undefined),
     );
     await eventually('its audio comes', () => listener.heardOf(2) > 50);
+    newcomer.destroy();
+    const back = await CountingSource.start({ port: fleet.ingests[0]!.httpPort, mount: '/new.mp3', id: 5 });
+    station.others.push(back);
+    await eventually('it is heard once more', () => listener.heardOf(5) > 50);
     await station.assertOnAir();
     await sleep(Math.max(0, outageMs - (performance.now() - goneAtMs)));
     await station.assertOnAir();
@@ -129,12 +133,52 @@ describe('a fleet without its store', { skip, timeout: 180_000 }, () => {
     await station.assertOnAir();
     for (const server of fleet.servers) await statusOf(server, '/new.mp3');
     assert.ok(listener.isConnected);
-    listener.assertWhole('a listener of the newcomer');
-    assert.equal(newcomer.socket.destroyed, false);
+    listener.assertClean('a listener of the newcomer');
+    assert.equal(back.socket.destroyed, false);
     await assert.rejects(
       CountingSource.start({ port: fleet.ingests[0]!.httpPort, mount: '/new.mp3', id: 4 }),
       /403/,
     );
     listener.close();
+  });
+});
+
+describe('a standby mount of a fleet without its store', { skip, timeout: 120_000 }, () => {
+  let fleet: Fleet;
+  before(async () => {
+    const ini = `[Mount ${mount}]\nTakeover=standby`;
+    fleet = await Fleet.start({ ingests: 2, edges: 2, control: false, ini });
+  });
+  after(() => fleet?.stop());
+
+  test('the pod on air is killed: the other source is heard, and keeps the mount when the store is back', async () => {
+    const [ingest, other] = fleet.ingests;
+    const first = await CountingSource.start({ port: ingest!.httpPort, mount, id: 1 });
+    const audience = await Promise.all(fleet.edges.map((edge) => FleetListener.open(edge, mount)));
+    const second = await CountingSource.start({ port: other!.httpPort, mount, id: 2 });
+    await eventually('the first is heard', () => audience.every((listener) => listener.heardOf(1) > 50));
+    const redis = fleet.redis as RedisServer;
+    await redis.kill();
+    // Long enough for calls to fail at once, and for the lease of the first to run out.
+    await sleep(5_000);
+    for (const listener of audience) listener.mark();
+    ingest!.process.kill('SIGKILL');
+    const goneAtMs = performance.now();
+    await eventually('the second is heard', () => audience.every((listener) => listener.heardOf(2) > 50));
+    const silences = audience.map(({ silenceMs }) => silenceMs);
+    assert.ok(Math.max(...silences) < 3_000, `${silences} ms of silence`);
+    // A lease of the first may still stand there: it is one of before.
+    await sleep(Math.max(0, 8_000 - (performance.now() - goneAtMs)));
+    await redis.restart();
+    const heard = audience.map((listener) => listener.heardOf(2));
+    await sleep(12_000);
+    audience.forEach((listener, i) => {
+      assert.ok(listener.heardOf(2) > heard[i]! + 300, 'the second goes on');
+      listener.assertClean('a listener');
+    });
+    assert.equal(second.socket.destroyed, false);
+    for (const edge of fleet.edges) await statusOf(edge, mount);
+    for (const listener of audience) listener.close();
+    for (const { socket } of [first, second]) socket.destroy();
   });
 });

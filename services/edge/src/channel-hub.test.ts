@@ -121,6 +121,19 @@ test('a source of bytes that nobody can tell ends the listeners of a codec', asy
   assert.equal(listener.endedBy, 'mount-ended');
 });
 
+test('a source whose codec is still to be told ends nobody; one that turns out to be another does', async () => {
+  const edge = new Edge();
+  const channel = await edge.open();
+  const listener = edge.join(channel);
+  edge.say({ epoch: 11, codec: 'opaque', codecPending: true });
+  edge.say({ epoch: 11, codec: 'mp3' });
+  assert.equal(listener.endedBy, undefined);
+  assert.ok(edge.has(channel));
+  edge.say({ epoch: 12, codec: 'opaque', codecPending: true });
+  edge.say({ epoch: 12, codec: 'aac' });
+  assert.equal(listener.endedBy, 'mount-ended');
+});
+
 test('an Ogg stream that is not told apart yet is no change of codec', async () => {
   const edge = new Edge();
   const channel = await edge.open({ codec: 'ogg-vorbis' });

@@ -117,7 +117,9 @@ export class ChannelHub {
     const channel = this.#channels.get(state.path);
     if (!channel) return;
     const isOver = state.status === 'ended';
-    if (!isOver && (state.status !== 'live' || sameForListeners(channel.codec, state.codec))) return;
+    // What a source sends whose pod could not read what was on air before is known with its first bytes.
+    const isKnown = state.status === 'live' && !state.codecPending;
+    if (!isOver && (!isKnown || sameForListeners(channel.codec, state.codec))) return;
     // Players cannot follow from one codec to another: they are told the end and come back.
     channel.wheel.closeAll('mount-ended');
     this.#drop(channel);

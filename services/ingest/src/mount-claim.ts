@@ -7,12 +7,12 @@
  * While the store cannot be reached a holder stays, for a while that is configured. A mount
  * that nobody on the bus answers for may then be claimed without a lease, under an epoch by
  * the wall clock; of two who do so at once readers hear the later, and when the store is
- * back one of them gets the lease and the other ends. A lease that the store has forgotten
- * is taken again, under a new epoch.
+ * back one of them gets the lease and the other ends. Who hears of a larger epoch while the
+ * store is away ends at once. A lease that the store has forgotten is taken again, under a
+ * new epoch.
  */
 import {
   decodeOwnerRequest,
-  decodeReply,
   encodeMessage,
   type OwnerReply,
   type OwnerRequest,
@@ -20,14 +20,15 @@ import {
 import type { Subjects } from '@legacystream/core/bus/subjects.ts';
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
+import { decodeMountState } from '@legacystream/core/mounts/mount-state.ts';
 import type { Bus, Subscription } from '@legacystream/core/ports/bus.ts';
 import type { LeaseGrant, LeaseRefusal, StateStore } from '@legacystream/core/ports/state-store.ts';
+import { askOwner, findOwner, sessionSubject } from './ask-owner.ts';
 
 const leaseTtlMs = 10_000;
 const renewEveryMs = 3_000;
 /** The holder stops this long before the lease can pass to another. */
 const fenceMarginMs = 2_000;
-const askOwnerTimeoutMs = 1_000;
 /** While the store is away, and no other time is configured. */
 const defaultOutageGraceMs = 3_600_000;
 /** Sessions are asked by their epoch; those who know an older one still find them. */
@@ -36,7 +37,7 @@ const maxSessionSubjects = 4;
 const justRenewedMs = 1_000;
 
 export type ClaimDeps = {
-  readonly bus: Pick<Bus, 'connected' | 'request' | 'respond'>;
+  readonly bus: Pick<Bus, 'connected' | 'request' | 'respond' | 'subscribe'>;
   readonly store: Pick<StateStore, 'acquireLease' | 'renewLease' | 'releaseLease'>;
   readonly clock: Clock;
   readonly subjects: Subjects;
@@ -62,6 +63,14 @@ type Grant = {
   readonly isLeased: boolean;
 };
 
+export type Attempt = {
+  readonly steal: boolean;
+  /** Whoever has the mount does not answer. */
+  readonly isMute: boolean;
+  /** Of the session that had the mount; 0 where none is known. */
+  readonly lastEpoch: number;
+};
+
 export class MountClaim {
   #epoch: number;
   /** How often in a row a source of this mount replaced another; input to the takeover policy. */
@@ -70,6 +79,7 @@ export class MountClaim {
   readonly #lease: string;
   readonly #holderName: string;
   readonly #ownerResponder: Subscription;
+  readonly #states: Subscription;
   readonly #sessionResponders: Subscription[] = [];
   #holder: ClaimHolder | undefined;
   #validUntilMs: number;
@@ -79,6 +89,8 @@ export class MountClaim {
   #isRenewing = false;
   /** Monotonic; since when the store has not answered. */
   #outageSinceMs: number | undefined;
+  /** The largest epoch that anybody has announced the mount under. */
+  #announcedEpoch = 0;
 
   private constructor(deps: ClaimDeps, lease: string, holderName: string, grant: Grant) {
     this.#deps = deps;
@@ -91,6 +103,7 @@ export class MountClaim {
     this.#validUntilMs = grant.askedAtMs + leaseTtlMs - fenceMarginMs;
     this.#timer = deps.clock.every(renewEveryMs, () => void this.#renew());
     this.#ownerResponder = deps.bus.respond(deps.subjects.owner(lease), (data) => this.#answer(data));
+    this.#states = deps.bus.subscribe(deps.subjects.state(lease), (data) => this.#hear(data));
     this.#respondAs(grant.epoch);
   }
 
@@ -134,17 +147,31 @@ export class MountClaim {
   }
 
   /**
-   * Takes a mount that is free, or by force whoever has it.
+   * Takes a mount that is free, or with `steal` whoever has it. While the store cannot be reached
+   * the mount is free when nobody answers for it.
    * @returns the refusal where another has it
+   * @throws LegacyStreamError LS_STORE_UNAVAILABLE when it has to stay as it is until the store is back
    */
   static async attempt(
     deps: ClaimDeps,
     mountId: string,
     holderName: string,
-    byForce: boolean,
+    { steal, isMute, lastEpoch }: Attempt,
   ): Promise<MountClaim | LeaseRefusal> {
     const askedAtMs = deps.clock.monotonicMs();
-    const grant = await deps.store.acquireLease(mountId, holderName, leaseTtlMs, { steal: byForce });
+    let grant: LeaseGrant | LeaseRefusal;
+    try {
+      grant = await deps.store.acquireLease(mountId, holderName, leaseTtlMs, { steal });
+    } catch (error) {
+      if (!isStoreAway(error)) throw error;
+      const owner = await findOwner(deps, mountId, isMute);
+      if (owner === 'unclear') throw error;
+      if (owner !== 'none') return { granted: false, holder: '', epoch: owner, remainingMs: leaseTtlMs };
+      // Clocks of pods differ, and readers hear only what is later than all before.
+      const epoch = Math.max(Math.ceil(deps.clock.wallMs()), lastEpoch + 1);
+      const unleased = { epoch, replacements: 0, askedAtMs: deps.clock.monotonicMs(), isLeased: false };
+      return new MountClaim(deps, mountId, holderName, unleased);
+    }
     if (!grant.granted) return grant;
     return new MountClaim(deps, mountId, holderName, {
       epoch: grant.epoch,
@@ -199,6 +226,13 @@ export class MountClaim {
     );
   }
 
+  #hear(data: Uint8Array): void {
+    const state = decodeMountState(data);
+    if (!state || state.epoch <= Math.max(this.#epoch, this.#announcedEpoch)) return;
+    this.#announcedEpoch = state.epoch;
+    void this.#renew();
+  }
+
   async #renew(): Promise<void> {
     if (!this.#timer || this.#isRenewing) return;
     const askedAtMs = this.#deps.clock.monotonicMs();
@@ -211,7 +245,8 @@ export class MountClaim {
       this.#outageSinceMs = undefined;
       this.#validUntilMs = askedAtMs + leaseTtlMs - fenceMarginMs;
     } catch {
-      // The store is away, which says nothing of the lease.
+      // The store is away, which says nothing of the lease; readers follow the larger epoch.
+      if (this.#announcedEpoch > this.#epoch) return this.#lose();
       this.#outageSinceMs ??= askedAtMs;
       const { storeOutageGraceMs = defaultOutageGraceMs } = this.#deps;
       const isPatient = askedAtMs - this.#outageSinceMs < storeOutageGraceMs;
@@ -229,7 +264,10 @@ export class MountClaim {
     // It has run out or is forgotten, or never was: whoever has had it meanwhile had a larger epoch,
     // under which readers would hear nothing more of this one.
     if (!this.#timer) return true;
-    const grant = await store.acquireLease(this.#lease, name, leaseTtlMs);
+    let grant = await store.acquireLease(this.#lease, name, leaseTtlMs);
+    // A lease of before the store went away, whose holder readers hear no more.
+    const isOutdated = !this.#isLeased && !grant.granted && grant.epoch < this.#epoch;
+    if (isOutdated) grant = await store.acquireLease(this.#lease, name, leaseTtlMs, { steal: true });
     if (!grant.granted) return false;
     if (!this.#timer) {
       await store.releaseLease(this.#lease, name, grant.epoch);
@@ -261,34 +299,14 @@ export class MountClaim {
     this.#timer.cancel();
     this.#timer = undefined;
     this.#ownerResponder.unsubscribe();
+    this.#states.unsubscribe();
     for (const responder of this.#sessionResponders) responder.unsubscribe();
     return true;
   }
 }
 
-/**
- * Requests to one session, not to whoever has the mount: after a pod has frozen, what still
- * stands for it on the bus must not be taken for the session that followed it. No mountId
- * has the tilde.
- */
-export function sessionSubject(subjects: Subjects, mountId: string, epoch: number): string {
-  return subjects.owner(`${mountId}~${epoch}`);
-}
-
 export function inUse(): LegacyStreamError {
   return new LegacyStreamError('LS_MOUNT_IN_USE', 'Mountpoint in use');
-}
-
-/** The owner's answer; undefined when there is nobody to answer any more. */
-async function askOwner(deps: ClaimDeps, mountId: string): Promise<OwnerReply | undefined> {
-  try {
-    const request = encodeMessage({ op: 'takeover' });
-    return decodeReply<OwnerReply>(
-      await deps.bus.request(deps.subjects.owner(mountId), request, askOwnerTimeoutMs),
-    );
-  } catch {
-    return undefined;
-  }
 }
 
 function isStoreAway(error: unknown): boolean {

@@ -298,7 +298,8 @@ export class SourceSession implements ClaimHolder, SourceFeed {
     const { codec, codecPending } = this.#announcer.state;
     const yieldsInMs = this.#settings.takeover === 'standby' ? this.#intake.failsInMs : ghostAfterMs;
     if (yieldsInMs > 0) {
-      return { ok: false, reason: 'on air', yieldsInMs, ...(codecPending ? {} : { codec }) };
+      const { epoch } = this.#claim;
+      return { ok: false, reason: 'on air', yieldsInMs, epoch, ...(codecPending ? {} : { codec }) };
     }
     this.end('yielded');
     await this.released();

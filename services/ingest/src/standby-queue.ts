@@ -15,7 +15,8 @@ import {
   type OwnerSign,
   OwnerWatch,
 } from '@legacystream/core/sources/owner-watch.ts';
-import { MountClaim, sessionSubject } from './mount-claim.ts';
+import { sessionSubject } from './ask-owner.ts';
+import { MountClaim } from './mount-claim.ts';
 import type { SessionDeps } from './source-session.ts';
 import type { StandbySource } from './standby-source.ts';
 
@@ -90,7 +91,7 @@ export class StandbyQueue {
   async #turn(): Promise<void> {
     this.#timer?.cancel();
     this.#isBusy = true;
-    // The store is away: what is on air stays, and the next turn tries again.
+    // The store is away and somebody answers for the mount: the next turn tries again.
     let nextMs = await this.#step().catch(() => askEveryMs);
     this.#isBusy = false;
     if (this.#isAskedAgain) nextMs = 0;
@@ -155,13 +156,14 @@ export class StandbyQueue {
     if (!source) return askEveryMs;
     const { epoch } = this.#watch;
     const holder = this.#nameHolder();
-    let claim = await MountClaim.attempt(this.#deps, this.#mountId, holder, false);
+    const attempt = { isMute: byForce, lastEpoch: epoch };
+    let claim = await MountClaim.attempt(this.#deps, this.#mountId, holder, { steal: false, ...attempt });
     if (!(claim instanceof MountClaim)) {
       this.#watch.follow(claim.epoch);
       this.#noteWaiting();
       if (claim.epoch !== epoch) return 0;
       if (!byForce || this.#closed) return retryMs;
-      claim = await MountClaim.attempt(this.#deps, this.#mountId, holder, true);
+      claim = await MountClaim.attempt(this.#deps, this.#mountId, holder, { steal: true, ...attempt });
       if (!(claim instanceof MountClaim)) return retryMs;
     }
     const { hasWaited } = source;

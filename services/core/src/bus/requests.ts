@@ -22,6 +22,8 @@ export type OwnerReply =
       readonly yieldsInMs?: number;
       /** To a source that waits: what it must send if listeners are to stay. */
       readonly codec?: Codec;
+      /** To a source that waits: of the session on air. */
+      readonly epoch?: number;
     };
 
 /** To an edge. */
@@ -91,7 +93,7 @@ export function decodeEdgeRequest(data: Uint8Array): EdgeRequest | undefined {
 /** A reply; anything that is none counts as a refusal. */
 export function decodeReply<T extends OwnerReply | EdgeReply>(data: Uint8Array): T {
   const value = parseObject(data);
-  const { ok, reason, yieldsInMs, codec } = value ?? {};
+  const { ok, reason, yieldsInMs, codec, epoch } = value ?? {};
   if (ok === true && isGranted(value!)) return value as unknown as T;
   if (ok === false && typeof reason === 'string') {
     const isCodec = (codecs as readonly unknown[]).includes(codec);
@@ -100,6 +102,7 @@ export function decodeReply<T extends OwnerReply | EdgeReply>(data: Uint8Array):
       reason,
       ...(Number.isFinite(yieldsInMs) && { yieldsInMs }),
       ...(isCodec && { codec }),
+      ...(isCount(epoch) && { epoch }),
     } as T;
   }
   return { ok: false, reason: 'unreadable reply' } as T;
