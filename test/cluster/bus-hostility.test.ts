@@ -123,6 +123,7 @@ describe('a fleet with bad company', { skip, timeout: 120_000 }, () => {
       bus.publish(subject, forged);
       bus.publish(subjects.state(mountIdOf(mount)), Buffer.from('{"path":"/live.mp3","status":'));
       bus.publish(subjects.loginFailures, Buffer.alloc(4_096, 32));
+      bus.publish(subjects.bans, Buffer.from('{"op":"ban","ban":{"range":"0.0.0.0/0 "}}'));
     }
     await eventually('they are counted', async () => {
       return (await malformed()) >= before.malformed + 50 && (await stale()) >= before.stale + 50;

@@ -86,12 +86,14 @@ for (const version of [debianNats, await currentNats()]) {
     const server = await start(t, { version, config: accounts, env });
     const [ingest, edge, control] = await openRoles(t, server);
     const heard: string[] = [];
+    /** What everybody says to everybody. */
+    const ofAll = [subjects.loginFailures, subjects.bans];
     const hls = subjects.hls('live', 'source');
-    for (const subject of [audio, hls, subjects.hlsListeners, subjects.allStates, subjects.loginFailures])
+    for (const subject of [audio, hls, subjects.hlsListeners, subjects.allStates, ...ofAll])
       edge.bus.subscribe(subject, (_data, on) => void heard.push(on));
-    for (const subject of [subjects.allStates, subjects.loginFailures])
+    for (const subject of [subjects.allStates, ...ofAll])
       control.bus.subscribe(subject, (_data, on) => void heard.push(on));
-    ingest.bus.subscribe(subjects.loginFailures, (_data, on) => void heard.push(on));
+    for (const subject of ofAll) ingest.bus.subscribe(subject, (_data, on) => void heard.push(on));
     ingest.bus.respond(subjects.owner('live'), (data) => data);
     edge.bus.respond(subjects.pod('edge-0', 'edge'), (data) => data);
     await Promise.all([ingest, edge, control].map(({ bus }) => bus.flush()));
@@ -101,8 +103,8 @@ for (const version of [debianNats, await currentNats()]) {
 
     for (const subject of [audio, hls, subjects.state('live')]) ingest.bus.publish(subject, bytes);
     edge.bus.publish(subjects.hlsListeners, bytes);
-    for (const { bus } of [ingest, edge, control]) bus.publish(subjects.loginFailures, bytes);
-    await eventually('all is heard', () => heard.length === 14);
+    for (const { bus } of [ingest, edge, control]) for (const subject of ofAll) bus.publish(subject, bytes);
+    await eventually('all is heard', () => heard.length === 23);
     const history = async () => (await edge.bus.history(audio, everything)).length === 1;
     await eventually('the edge reads the history', history);
     for (const subject of [subjects.owner('live'), subjects.pod('edge-0', 'edge')])

@@ -24,6 +24,8 @@ export type StreamTarget = StreamRequest & {
   readonly host?: string;
   /** With whatever certificate the server shows. */
   readonly tls?: boolean;
+  /** Another loopback address, for a client that is somebody else. */
+  readonly localAddress?: string;
 };
 
 export type ResponseHead = {
@@ -46,8 +48,9 @@ export class StreamClient {
 
   /** Connects and sends the request. */
   static send(target: StreamTarget): StreamClient {
-    const { port, host = '127.0.0.1', tls = false } = target;
-    const socket = tls ? connectTls({ host, port, rejectUnauthorized: false }) : connect({ host, port });
+    const { port, host = '127.0.0.1', tls = false, localAddress } = target;
+    const to = { host, port, ...(localAddress !== undefined && { localAddress }) };
+    const socket = tls ? connectTls({ ...to, rejectUnauthorized: false }) : connect(to);
     const client = new StreamClient(RawClient.over(socket));
     client.request(target);
     return client;

@@ -5,8 +5,8 @@
  */
 import { createServer } from 'node:net';
 import type { Server as TlsServer } from 'node:tls';
+import { IpRangeSet } from '@legacystream/core/auth/ip-range-set.ts';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
-import { TrustedProxies } from '@legacystream/runtime/client-address.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { FrontDoor } from '@legacystream/runtime/front-door/front-door.ts';
 import type { ProxyRules } from '@legacystream/runtime/front-door/proxy-preamble.ts';
@@ -35,7 +35,7 @@ export class PublicPorts {
     this.#settings = settings;
     this.#log = log;
     this.#shared = shared;
-    const trusted = new TrustedProxies(settings.server.trustedProxies);
+    const trusted = new IpRangeSet(settings.server.trustedProxies);
     const mode = settings.server.proxyProtocol;
     if (mode !== 'off' || !trusted.isEmpty) {
       this.#proxyRules = { mode, trusted, onRefused: (ip, reason) => this.#reportRefused(ip, reason) };

@@ -8,6 +8,7 @@ import type { Access } from '@legacystream/runtime/access.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { FleetStatus } from '@legacystream/runtime/fleet-status.ts';
 import type { Log } from '@legacystream/runtime/log.ts';
+import { BanRegister } from './ban-register.ts';
 import { FleetControl } from './fleet-control.ts';
 import { IcecastAdmin } from './icecast-admin/icecast-admin.ts';
 import { ShoutcastAdmin } from './shoutcast-admin.ts';
@@ -38,9 +39,10 @@ export function createControl(deps: ControlDeps): ControlApp {
   const log = deps.log.child({ category: 'control.admin' });
   const control = new FleetControl(deps.bus, deps.store, deps.subjects);
   const titles = new TitleUpdates(settings, control);
+  const bans = new BanRegister({ ...deps, operator: settings.auth.adminUser, log });
   const nowMs = () => deps.clock.wallMs();
-  const icecast = new IcecastAdmin({ settings, access, fleet, control, titles, log, port, nowMs });
-  const shoutcast = new ShoutcastAdmin(settings, access, titles, log);
+  const icecast = new IcecastAdmin({ settings, access, fleet, control, titles, bans, log, port, nowMs });
+  const shoutcast = new ShoutcastAdmin({ settings, access, titles, bans, log });
   return {
     route: (path) => {
       if (path === '/admin.cgi') return (request, response) => shoutcast.handle(request, response);

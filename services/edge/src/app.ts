@@ -10,6 +10,7 @@ import type { ClientConnection } from '@legacystream/runtime/client-connection.t
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { FleetStatus } from '@legacystream/runtime/fleet-status.ts';
 import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
+import { BanList } from './ban-list.ts';
 import { ChannelHub } from './channel-hub.ts';
 import { respondToControl } from './edge-responder.ts';
 import { FleetListeners } from './fleet-listeners.ts';
@@ -19,6 +20,7 @@ import type { HlsParts } from './hls/hls-metrics.ts';
 import { HlsSessions } from './hls/hls-sessions.ts';
 import { SegmentCache } from './hls/segment-cache.ts';
 import { ListenerDrain } from './listener-drain.ts';
+import { ListenerGate } from './listener-gate.ts';
 import { ListenerMover } from './listener-mover.ts';
 import { ListenerRegistry } from './listener-registry.ts';
 import { MountDirectory } from './mount-directory.ts';
@@ -52,6 +54,8 @@ export type EdgeApp = {
   readonly waitingRoom: WaitingRoom;
   readonly hls: HlsParts;
   readonly drain: ListenerDrain;
+  readonly bans: BanList;
+  readonly gate: ListenerGate;
   /** True for request targets that {@link handleStream} takes. */
   readonly takesStream: (target: string) => boolean;
   readonly handleStream: (head: RequestHead, client: ClientConnection) => Promise<Handled>;
@@ -72,6 +76,8 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
   const directory = new MountDirectory(bus, store, clock, subjects);
   const hub = new ChannelHub(bus, clock, subjects, settings, directory);
   const registry = new ListenerRegistry(clock, deps.onListenersChanged, deps.firstListenerId);
+  const bans = new BanList({ bus, store, clock, subjects });
+  const gate = new ListenerGate({ rules: settings.access, bans, registry, clock });
   const hasLimits = settings.mounts.some(({ values }) => (values.maxListeners ?? 0) > 0);
   const elsewhere = hasLimits ? new FleetListeners(store, clock, podId) : undefined;
   const { drainDelay, drainTime } = settings.edge;
@@ -83,6 +89,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     directory,
     hub,
     registry,
+    gate,
     waitingRoom,
     elsewhere,
     accessLog,
@@ -109,6 +116,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     directory,
     feeds,
     sessions,
+    gate,
     waitingRoom: hlsWaitingRoom,
     server,
     isDraining: () => drain.isDraining,
@@ -134,6 +142,8 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     waitingRoom,
     hls: { handler: hls, feeds, cache, sessions, waitingRoom: hlsWaitingRoom },
     drain,
+    bans,
+    gate,
     takesStream: (target) => hls.takes(target) || streams.takes(target),
     handleStream: async (head, client) => {
       const handled = await hls.handle(head, client);
@@ -142,7 +152,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     answerRepeated: (head, client) => hls.answerRepeated(head, client),
     handlePage: (request, response) => pages.handle(request, response),
     start: async () => {
-      await Promise.all([directory.catchUp(), sessions.start()]);
+      await Promise.all([directory.catchUp(), sessions.start(), bans.catchUp()]);
     },
     refuseNew: () => {
       streams.close();
@@ -151,6 +161,8 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     close: () => {
       responder.unsubscribe();
       mover.close();
+      gate.close();
+      bans.close();
       elsewhere?.close();
       hub.close();
       feeds.close();

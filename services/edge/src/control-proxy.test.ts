@@ -10,8 +10,9 @@ import {
 } from 'node:http';
 import { type AddressInfo, createServer as createTcpServer, type Server as TcpServer } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { IpRangeSet } from '@legacystream/core/auth/ip-range-set.ts';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
-import { notePeer, TrustedProxies } from '@legacystream/runtime/client-address.ts';
+import { notePeer } from '@legacystream/runtime/client-address.ts';
 import { createLog } from '@legacystream/runtime/log.ts';
 import { eventually } from '../../../test/support/eventually.ts';
 import { RawClient } from '../../../test/support/raw-client.ts';
@@ -43,7 +44,7 @@ async function edgeBefore(
     if (handler) void handler(request, response);
     else response.writeHead(404).end();
   });
-  server.on('connection', (socket) => notePeer(socket, new TrustedProxies(trusted)));
+  server.on('connection', (socket) => notePeer(socket, new IpRangeSet(trusted)));
   const edgePort = await listen(t, server);
   return { proxy, port: edgePort, url: `http://127.0.0.1:${edgePort}` };
 }

@@ -7,7 +7,7 @@ import { registerHlsMetrics } from './hls/hls-metrics.ts';
 
 export function registerEdgeMetrics(
   metrics: Metrics,
-  { registry, hub, waitingRoom, directory, hls }: EdgeApp,
+  { registry, hub, waitingRoom, directory, hls, bans, gate }: EdgeApp,
 ): void {
   registerHlsMetrics(metrics, hls);
   const total = (field: keyof WheelStats | keyof AudioSequenceStats) => () => {
@@ -30,6 +30,25 @@ export function registerEdgeMetrics(
     'Listeners that ever came.',
     [],
     () => [{ value: registry.connections }],
+  );
+  metrics.registerCounter(
+    'legacystream_edge_listeners_refused_total',
+    'Requests to listen that were answered 403 by a ban or by [Access].',
+    ['reason'],
+    () => Object.entries(gate.refused).map(([reason, value]) => ({ labels: { reason }, value })),
+  );
+  metrics.registerCounter(
+    'legacystream_edge_listeners_banned_total',
+    'Listeners that were ended by a ban.',
+    [],
+    () => [{ value: gate.ended }],
+  );
+  metrics.registerGauge(
+    'legacystream_edge_bans_active',
+    'Bans that the edge knows.',
+    [],
+    () => [{ value: bans.size }],
+    'max',
   );
   metrics.registerCounter(
     'legacystream_edge_sent_bytes_total',
@@ -83,7 +102,7 @@ export function registerEdgeMetrics(
     'legacystream_edge_messages_malformed_total',
     'Messages that were none.',
     [],
-    () => [{ value: total('malformed')()[0]!.value + directory.malformed }],
+    () => [{ value: total('malformed')()[0]!.value + directory.malformed + bans.malformed }],
   );
   metrics.registerGauge(
     'legacystream_edge_delivery_period_seconds',

@@ -161,6 +161,14 @@ export class ListenerRegistry {
     for (const { onSockets } of this.#mounts.values()) yield* onSockets.values();
   }
 
+  /** All of both kinds; those who come and go meanwhile may be left out. */
+  *listeners(): Generator<RegisteredListener> {
+    for (const { onSockets, sessions } of this.#mounts.values()) {
+      yield* onSockets.values();
+      yield* sessions.values();
+    }
+  }
+
   secondsConnected(listener: RegisteredListener): number {
     return Math.floor((this.#clock.monotonicMs() - listener.details.startedMs) / 1000);
   }

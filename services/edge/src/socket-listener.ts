@@ -92,7 +92,8 @@ export class SocketListener extends Listener implements QueuedWriteOwner {
     if (this.endedBy) return;
     this.endedBy = reason;
     // One that takes nothing cannot be waited for; others still get what is on the way.
-    if (reason === 'too-slow' || reason === 'killed') return void this.#socket.destroy();
+    if (reason === 'too-slow' || reason === 'killed' || reason === 'banned')
+      return void this.#socket.destroy();
     this.#records?.flush();
     this.#socket.destroySoon();
     if (this.pendingBytes > 0) setTimeout(destroySocket, lastWriteMs, this.#socket).unref();

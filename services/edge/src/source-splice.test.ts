@@ -3,10 +3,11 @@ import { spawn } from 'node:child_process';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { type TestContext, test } from 'node:test';
+import { IpRangeSet } from '@legacystream/core/auth/ip-range-set.ts';
 import { LegacyStreamError } from '@legacystream/core/errors.ts';
 import { type ProxyHeader, ProxyProtocolParser } from '@legacystream/core/protocols/proxy-protocol.ts';
 import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
-import { notePeer, TrustedProxies } from '@legacystream/runtime/client-address.ts';
+import { notePeer } from '@legacystream/runtime/client-address.ts';
 import { closeWith } from '@legacystream/runtime/client-connection.ts';
 import { createLog } from '@legacystream/runtime/log.ts';
 import { SystemClock } from '@legacystream/runtime/system-clock.ts';
@@ -119,7 +120,7 @@ test('a client of a trusted proxy is told as the proxy told it, TLS included', a
   t.after(() => splice.close());
   const ip = '2001:db8::7';
   const edgePort = await listen(t, (socket) => {
-    notePeer(socket, new TrustedProxies([]), { ip, secure: true });
+    notePeer(socket, new IpRangeSet([]), { ip, secure: true });
     void splice.handleHttp(head, { socket, ip, rest: new Uint8Array(0), received: Buffer.from(headText) });
   });
   const client = await RawClient.connect(edgePort);

@@ -21,6 +21,7 @@ import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
 import type { ChannelHub } from './channel-hub.ts';
 import type { FleetListeners } from './fleet-listeners.ts';
+import { type GateRefusal, gateTexts, type ListenerGate } from './listener-gate.ts';
 import type { ListenerRegistry } from './listener-registry.ts';
 import type { MountChannel } from './mount-channel.ts';
 import type { MountDirectory } from './mount-directory.ts';
@@ -37,6 +38,7 @@ export type StreamHandlerDeps = {
   readonly directory: MountDirectory;
   readonly hub: ChannelHub;
   readonly registry: ListenerRegistry;
+  readonly gate: ListenerGate;
   readonly waitingRoom: WaitingRoom;
   /** Listeners on other edges; absent when no mount has a limit. */
   readonly elsewhere: FleetListeners | undefined;
@@ -93,15 +95,19 @@ export class StreamHandler implements ListenerOwner {
   }
 
   async #answer(request: Request): Promise<void> {
-    const { settings, directory, hub, waitingRoom, clock } = this.#deps;
+    const { settings, directory, hub, gate, waitingRoom, clock } = this.#deps;
     const mount = mountSettingsFor(settings, request.path);
     const deadlineMs = clock.monotonicMs() + mount.holdTimeout * 1000;
     const { socket } = request.client;
     // Who asks for the head of a certain place is told where that is by now.
     const isHeadOnly = request.head.method === 'HEAD' && request.resume === undefined;
     const isFull = () => request.head.method !== 'HEAD' && this.#room(request.path, mount.maxListeners) <= 0;
+    // Who waits may be banned meanwhile.
+    const refusal = () => gate.refusal(request.client, request.head);
     for (;;) {
       if (this.#closed) return this.#refuse(request, 503, 'Server is shutting down\r\n');
+      const refused = refusal();
+      if (refused) return this.#forbid(request, refused);
       const state = directory.find(request.path);
       if (!state && !mount.declared) return this.#notFound(request);
       const leftMs = deadlineMs - clock.monotonicMs();
@@ -115,6 +121,8 @@ export class StreamHandler implements ListenerOwner {
         if (isReady === undefined) return this.#refuse(request, 503, 'Too many listeners are waiting\r\n');
         if (isReady) await this.#awaitPosition(request, channel);
         if (socket.destroyed) return this.#log(request, 200, 0);
+        const refusedBy = refusal();
+        if (refusedBy) return this.#forbid(request, refusedBy);
         // A crowd that waited together does not get past the limit together.
         if (isFull()) return this.#refuse(request, 503, 'Too many listeners\r\n');
         const now = directory.find(request.path);
@@ -220,6 +228,14 @@ export class StreamHandler implements ListenerOwner {
     const body = request.head.method === 'HEAD' ? '' : notFoundBody();
     closeWith(request.client.socket, streamRefusal(404, body, notFoundContentType, server, clock.wallMs()));
     this.#log(request, 404, body.length);
+  }
+
+  #forbid(request: Request, why: GateRefusal): void {
+    const { clock, server } = this.#deps;
+    const body = request.head.method === 'HEAD' ? '' : gateTexts[why];
+    const type = 'text/plain; charset=utf-8';
+    closeWith(request.client.socket, streamRefusal(403, body, type, server, clock.wallMs()));
+    this.#log(request, 403, body.length);
   }
 
   #refuse(request: Request, status: number, reason: string): void {

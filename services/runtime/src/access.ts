@@ -53,6 +53,13 @@ export class Access {
     );
   }
 
+  /** As {@link admin} for `pass=` of SHOUTcast's admin.cgi, which names no user. */
+  adminPassword(password: string, ip: string): Promise<Verdict> {
+    return this.#limited('', ip, { user: '', password }, async (given) =>
+      (await this.#isAdmin({ ...given, user: this.#settings.auth.adminUser })) ? 'admin' : undefined,
+    );
+  }
+
   /** May this client administer one mount? The administrator, or the mount's own source. */
   mountAdmin(path: string, credentials: Credentials | undefined, ip: string): Promise<Verdict> {
     return this.#limited(path, ip, credentials, async (given) => {

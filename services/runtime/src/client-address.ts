@@ -10,8 +10,8 @@
  * `X-Forwarded-For`; headers that it merely passes on are the client's own words.
  */
 import type { Socket } from 'node:net';
+import type { IpRangeSet } from '@legacystream/core/auth/ip-range-set.ts';
 import { canonicalIp } from '@legacystream/core/protocols/ip-address.ts';
-import ipaddr from 'ipaddr.js';
 
 /** The other end of a connection, where it is not simply the socket's. */
 export type Peer = {
@@ -19,7 +19,7 @@ export type Peer = {
   /** It spoke TLS to the proxy that told of it. */
   readonly secure: boolean;
   /** Present for a peer that is itself a trusted proxy: whom it may name, and where that ends. */
-  readonly proxies: TrustedProxies | undefined;
+  readonly proxies: IpRangeSet | undefined;
 };
 
 export type ClientAddress = {
@@ -42,32 +42,6 @@ const listFields = new Set(['x-forwarded-for', 'x-forwarded-proto', 'x-forwarded
 const noPeers: ReadonlyMap<string, string> = new Map();
 const peers = new WeakMap<Socket, Peer>();
 
-export class TrustedProxies {
-  readonly #ranges: readonly [ipaddr.IPv4 | ipaddr.IPv6, number][];
-
-  /** @param ranges such as `10.0.0.0/8`, as the settings have checked them */
-  constructor(ranges: readonly string[]) {
-    this.#ranges = ranges.map((text) => unwrapped(ipaddr.parseCIDR(text)));
-  }
-
-  get isEmpty(): boolean {
-    return this.#ranges.length === 0;
-  }
-
-  /** @param ip in its one spelling */
-  has(ip: string): boolean {
-    if (this.isEmpty || !ipaddr.isValid(ip)) return false;
-    const address = ipaddr.parse(ip);
-    return this.#ranges.some(([base, bits]) => base.kind() === address.kind() && address.match(base, bits));
-  }
-}
-
-/** A range of IPv4 addresses wrapped in IPv6 is one of IPv4. */
-function unwrapped([base, bits]: [ipaddr.IPv4 | ipaddr.IPv6, number]): [ipaddr.IPv4 | ipaddr.IPv6, number] {
-  if (!(base instanceof ipaddr.IPv6) || !base.isIPv4MappedAddress() || bits < 96) return [base, bits];
-  return [base.toIPv4Address(), bits - 96];
-}
-
 /** `::ffff:192.0.2.1` → `192.0.2.1`; an address that is unknown because the client is gone → `0.0.0.0`. */
 export function canonicalAddress(address: string | undefined): string {
   if (!address) return '0.0.0.0';
@@ -81,11 +55,11 @@ export function canonicalAddress(address: string | undefined): string {
  */
 export function notePeer(
   socket: Socket,
-  proxies: TrustedProxies,
+  proxies: IpRangeSet,
   told?: { readonly ip: string; readonly secure: boolean },
 ): void {
   const ip = told?.ip ?? canonicalAddress(socket.remoteAddress);
-  const isProxy = proxies.has(ip);
+  const isProxy = proxies.contains(ip);
   if (!told && !isProxy) return;
   peers.set(socket, { ip, secure: told?.secure ?? false, proxies: isProxy ? proxies : undefined });
 }
@@ -136,7 +110,7 @@ export function forwardingFields(
 /** What one proxy says of who connected to it. */
 type Hop = { readonly node: string; readonly proto?: string | undefined; readonly host?: string | undefined };
 
-function behindProxies(direct: ClientAddress, fields: HeaderFields, proxies: TrustedProxies): ClientAddress {
+function behindProxies(direct: ClientAddress, fields: HeaderFields, proxies: IpRangeSet): ClientAddress {
   const hops = hopsOf(fields).slice(-maxHops);
   let { ip } = direct;
   let client: Hop | undefined = hops.at(-1);
@@ -146,7 +120,7 @@ function behindProxies(direct: ClientAddress, fields: HeaderFields, proxies: Tru
     if (address === undefined) break;
     ip = address;
     client = hop;
-    if (!proxies.has(address)) break;
+    if (!proxies.contains(address)) break;
   }
   const proto = client?.proto?.toLowerCase();
   return {

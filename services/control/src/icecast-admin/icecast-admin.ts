@@ -12,6 +12,7 @@ import {
 } from '@legacystream/core/status/admin-html.ts';
 import {
   adminXmlContentType,
+  renderListBans,
   renderListClients,
   renderListMounts,
   renderMoveDestinations,
@@ -25,6 +26,7 @@ import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import { baseUrlFor, type FleetStatus, type FleetView } from '@legacystream/runtime/fleet-status.ts';
 import { authChallenge } from '@legacystream/runtime/http/raw-response.ts';
 import type { Log } from '@legacystream/runtime/log.ts';
+import type { BanRegister } from '../ban-register.ts';
 import type { FleetControl } from '../fleet-control.ts';
 import type { TitleUpdates } from '../title-updates.ts';
 import { AdminRequest } from './admin-request.ts';
@@ -35,6 +37,7 @@ export type IcecastAdminDeps = {
   readonly fleet: FleetStatus;
   readonly control: FleetControl;
   readonly titles: TitleUpdates;
+  readonly bans: BanRegister;
   readonly log: Log;
   readonly port: () => number;
   readonly nowMs: () => number;
@@ -82,6 +85,9 @@ export class IcecastAdmin {
       ['listmounts', listMounts],
       ['streamlist', listMounts],
       ['streamlist.txt', (request) => this.#streamList(request)],
+      ['ban', (request) => this.#ban(request)],
+      ['unban', (request) => this.#unban(request)],
+      ['listbans', () => this.#listBans()],
     ]);
   }
 
@@ -201,6 +207,23 @@ export class IcecastAdmin {
     const reply = await this.#deps.control.askOwner(mount, { op: 'kill' });
     if (!reply) throw new AdminRefusal(400, 'Source is not available');
     return xml(renderResponse('Source Removed', 1));
+  }
+
+  async #ban(request: AdminRequest): Promise<Answer> {
+    const { ip } = request;
+    const [minutes, reason] = [request.text('minutes'), request.text('reason')];
+    const { range } = await this.#deps.bans.ban({ range: request.text('ip') ?? '', minutes, reason, ip });
+    return xml(renderResponse(`Banned ${range}`, 1));
+  }
+
+  async #unban(request: AdminRequest): Promise<Answer> {
+    const { range, found, within } = await this.#deps.bans.unban(request.text('ip') ?? '', request.ip);
+    const rest = within === undefined ? '' : `; ${within} still is`;
+    return xml(renderResponse(`${range} is ${found ? 'no longer' : 'not'} banned${rest}`, found ? 1 : 0));
+  }
+
+  async #listBans(): Promise<Answer> {
+    return xml(renderListBans(await this.#deps.bans.list(), this.#deps.nowMs()));
   }
 
   /** In Icecast the page from which a title is set by hand; it changes nothing itself. */

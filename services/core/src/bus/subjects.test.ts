@@ -10,6 +10,7 @@ test('subjects follow the scheme of the bus', () => {
   assert.equal(subjects.state('live_2emp3'), 'ls.main.state.live_2emp3');
   assert.equal(subjects.allStates, 'ls.main.state.*');
   assert.equal(subjects.owner('live_2emp3'), 'ls.main.ctl.live_2emp3');
+  assert.equal(subjects.bans, 'ls.main.auth.ban');
   assert.equal(subjects.pod('edge-0', 'edge'), 'ls.main.pod.edge-0.edge');
 });
 

@@ -52,6 +52,11 @@ export class Subjects {
     return `${this.#prefix}.auth.failure`;
   }
 
+  /** Bans that were set and lifted, so that every edge obeys at once. */
+  get bans(): string {
+    return `${this.#prefix}.auth.ban`;
+  }
+
   /** Requests to the pod that owns a mount. */
   owner(mountId: string): string {
     return `${this.#prefix}.ctl.${mountId}`;

@@ -15,10 +15,16 @@ export function parseIp(text: string): Uint8Array | undefined {
   return text.includes(':') ? parseIpv6(text) : parseIpv4(text);
 }
 
-/** @param bytes four or sixteen of them */
-export function formatIp(bytes: Uint8Array): string {
+/** The four bytes of an IPv4 address within IPv6; of every other one the bytes as they are. */
+export function unwrapIp(bytes: Uint8Array): Uint8Array {
+  if (bytes.byteLength === 4 || !mappedPrefix.every((byte, i) => bytes[i] === byte)) return bytes;
+  return bytes.subarray(12, 16);
+}
+
+/** @param wrapped four or sixteen bytes */
+export function formatIp(wrapped: Uint8Array): string {
+  const bytes = unwrapIp(wrapped);
   if (bytes.byteLength === 4) return bytes.join('.');
-  if (mappedPrefix.every((byte, i) => bytes[i] === byte)) return bytes.subarray(12, 16).join('.');
   const groups = Array.from({ length: 8 }, (_, i) => ((bytes[2 * i]! << 8) | bytes[2 * i + 1]!).toString(16));
   const gap = longestZeros(groups);
   if (gap.length < 2) return groups.join(':');

@@ -4,6 +4,7 @@
  * Capital letters in element names are Icecast's. Hidden mounts are listed, since
  * only operators read this.
  */
+import type { Ban } from '../auth/ban.ts';
 import { formatIcecastDate, formatIcecastIsoDate } from './icecast-date.ts';
 import { type MountStatusView, mountsOnAir, publicMounts, type ServerStatus } from './server-status.ts';
 import { sourceStatsOf } from './source-stats.ts';
@@ -86,6 +87,20 @@ export function renderListClients(path: string, clients: readonly ClientView[]):
           )}${element('ID', client.id)}${client.username === undefined ? '' : element('username', client.username)}</listener>`,
       ),
     ]),
+  ]);
+}
+
+/** `/admin/listbans`: `Expires` and `Remaining`, in seconds, only of bans that end. */
+export function renderListBans(bans: readonly Ban[], nowMs: number): string {
+  return document('icestats', [
+    element('Bans', bans.length),
+    ...bans.map(({ range, reason, by, createdAtMs, expiresAtMs }) => {
+      const end =
+        expiresAtMs === null
+          ? ''
+          : `${element('Expires', formatIcecastIsoDate(expiresAtMs))}${element('Remaining', Math.max(0, Math.ceil((expiresAtMs - nowMs) / 1000)))}`;
+      return `<ban>${element('IP', range)}${element('Reason', reason)}${element('By', by)}${element('Created', formatIcecastIsoDate(createdAtMs))}${end}</ban>`;
+    }),
   ]);
 }
 

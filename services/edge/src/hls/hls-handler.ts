@@ -17,6 +17,7 @@ import {
 } from '@legacystream/runtime/config/mount-settings.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
+import { gateTexts, type ListenerGate } from '../listener-gate.ts';
 import type { MountDirectory } from '../mount-directory.ts';
 import { streamOptions } from '../stream-headers.ts';
 import type { WaitingRoom } from '../waiting-room.ts';
@@ -37,6 +38,7 @@ export type HlsHandlerDeps = {
   readonly directory: MountDirectory;
   readonly feeds: HlsFeeds;
   readonly sessions: HlsSessions;
+  readonly gate: ListenerGate;
   readonly waitingRoom: WaitingRoom;
   readonly server: string;
   /** Connections are to end, so that their clients come back elsewhere. */
@@ -138,6 +140,8 @@ export class HlsHandler {
   #answerOf(request: Request, feed: HlsFeed, mount: EffectiveMountSettings): Promise<HlsAnswer> | HlsAnswer {
     const { target } = request;
     if (target.kind === 'resource') return this.#resource(feed, target.name);
+    const refused = this.#refuseAtGate(request);
+    if (refused) return refused;
     if (feed.playlists) return this.#playlist(request, feed);
     return this.#whenReady(request, feed, mount);
   }
@@ -147,7 +151,8 @@ export class HlsHandler {
     const waitMs = Math.max(mount.holdTimeout, 2 * this.#deps.settings.hls.segmentDuration) * 1000;
     const met = await this.#deps.waitingRoom.during(() => feed.until(isReady, waitMs));
     if (met === undefined) return this.#answers.refusal(503, 'Too many listeners are waiting\r\n');
-    return met ? this.#playlist(request, feed) : this.#answers.refusal(503, 'No audio yet\r\n');
+    if (!met) return this.#answers.refusal(503, 'No audio yet\r\n');
+    return this.#refuseAtGate(request) ?? this.#playlist(request, feed);
   }
 
   async #playlist(request: Request, feed: HlsFeed): Promise<HlsAnswer> {
@@ -168,6 +173,9 @@ export class HlsHandler {
       return this.#answers.refusal(400, 'So far ahead nothing can be waited for\r\n');
     const waitMs = holdTargets * feed.window!.targetDurationS * 1000;
     const met = await waitingRoom.during(() => feed.until(isHere, waitMs));
+    // Who waited may have been banned meanwhile.
+    const refused = this.#refuseAtGate(request);
+    if (refused) return refused;
     if (met) return this.#answers.media(head, feed, directives);
     return this.#answers.refusal(
       503,
@@ -206,6 +214,11 @@ export class HlsHandler {
     }
     const data = feed.find(name) ?? (await feed.read(name));
     return data ? this.#answers.resource(name, data) : this.#answers.notFound();
+  }
+
+  #refuseAtGate({ head, client }: Request): HlsAnswer | undefined {
+    const why = this.#deps.gate.refusal(client, head);
+    return why && this.#answers.refusal(403, gateTexts[why]);
   }
 
   #refuseCodec({ codec, codecPending }: MountState): HlsAnswer | undefined {

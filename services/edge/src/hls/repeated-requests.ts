@@ -10,6 +10,7 @@ import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
 import type { ClientConnection } from '@legacystream/runtime/client-connection.ts';
 import { mountSettingsFor } from '@legacystream/runtime/config/mount-settings.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
+import type { ListenerGate } from '../listener-gate.ts';
 import type { MountDirectory } from '../mount-directory.ts';
 import type { Directives } from './blocking-reload.ts';
 import type { HlsAnswer } from './hls-answer.ts';
@@ -27,12 +28,18 @@ export type RepeatedRequestsDeps = {
   readonly directory: MountDirectory;
   readonly feeds: HlsFeeds;
   readonly sessions: HlsSessions;
+  readonly gate: ListenerGate;
   readonly answers: HlsAnswers;
   readonly stats: HlsRequestStats;
 };
 
-/** Of a head: nothing in it that would change the answer. */
-type Wish = { readonly isPlain: boolean; readonly zips: boolean };
+type Wish = {
+  /** Nothing in the head would change the answer. */
+  readonly isPlain: boolean;
+  readonly zips: boolean;
+  /** The generation of the gate that admitted who sends this head; one head is one client's. */
+  admittedIn: number | undefined;
+};
 /** The media playlist of one moment, as it is sent. */
 type KeptAnswers = { plain: HlsAnswer | undefined; zipped: HlsAnswer | undefined };
 type KnownPath = { readonly mountPath: string; readonly group: string; readonly name: string };
@@ -93,10 +100,14 @@ export class RepeatedRequests {
     feed: HlsFeed,
     wish: Wish,
   ): HlsAnswer | undefined {
-    const { sessions, answers } = this.#deps;
+    const { sessions, answers, gate } = this.#deps;
     const { playlists } = feed;
     // Who waits, or asks for a part of it, is for the ordinary way.
     if (!playlists || rawQuery.includes('_HLS_')) return undefined;
+    if (wish.admittedIn !== gate.generation) {
+      if (!gate.admits(client, head)) return undefined;
+      wish.admittedIn = gate.generation;
+    }
     if (!sessions.isSame(client.socket, mountPath, rawQuery)) {
       const token = rawQuery === '' ? '' : tokenQuery.exec(rawQuery)?.[1];
       if (token === undefined) return undefined;
@@ -126,7 +137,7 @@ export class RepeatedRequests {
       !headers.has('range') &&
       !headers.has('if-none-match') &&
       !(headers.get('connection') ?? '').toLowerCase().includes('close');
-    const wish = { isPlain, zips: this.#deps.answers.zips(headers) };
+    const wish = { isPlain, zips: this.#deps.answers.zips(headers), admittedIn: undefined };
     this.#wishes.set(headers, wish);
     return wish;
   }

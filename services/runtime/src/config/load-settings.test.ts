@@ -101,7 +101,7 @@ describe('errors', () => {
 HtpPort=8000
 HttpPort=65536
 WorkerThreads=0
-TrustedProxies=10.0.0.0/8, 10.0.0.1
+TrustedProxies=10.0.0.0/8, 10.0.0.256
 PublicUrl=stream.example.com
 [Sever]
 HttpPort=1
@@ -128,7 +128,7 @@ Takeover=maybe
         '2: unknown key "HtpPort" in [Server]; did you mean HttpPort?',
         '3: [Server] HttpPort: expected a whole number from 0 to 65535, got "65536"',
         '4: [Server] WorkerThreads: expected auto or a whole number from 1 to 256, got "0"',
-        '5: [Server] TrustedProxies: expected a comma separated list of address ranges such as 10.0.0.0/8 or fd00::/8, got "10.0.0.0/8, 10.0.0.1"',
+        '5: [Server] TrustedProxies: expected a comma separated list of addresses or ranges such as 10.0.0.0/8 or fd00::/8, got "10.0.0.0/8, 10.0.0.256"',
         '6: [Server] PublicUrl: expected an http:// or https:// URL, or nothing, got "stream.example.com"',
         '7: unknown section "Sever"; did you mean Server?',
         '10: [Streaming] Linger: expected seconds from 0 to 86400, or with the suffix ms, s, m or h, got "5 ; seconds" (a comment needs a line of its own)',

@@ -2,8 +2,9 @@
  * The forms that a text setting may be bound to, each with the words in which a
  * refusal and the documentation name it. An empty text passes wherever `optional` says so.
  */
+import { isIP } from 'node:net';
+import { canonicalIpRange } from '@legacystream/core/auth/ip-range.ts';
 import { isReservedPath, parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
-import ipaddr from 'ipaddr.js';
 
 type Form = {
   /** Reads on after "expected". */
@@ -12,12 +13,11 @@ type Form = {
 };
 
 export const settingFormats = {
-  address: { expected: 'an IP address or a host name', matches: (t) => ipaddr.isValid(t) || isHostName(t) },
+  address: { expected: 'an IP address or a host name', matches: (t) => isIP(t) > 0 || isHostName(t) },
   charset: {
     expected: 'a character set that the WHATWG Encoding standard knows, or nothing',
     matches: (t) => t === '' || isCharset(t),
   },
-  cidr: { expected: 'address ranges such as 10.0.0.0/8 or fd00::/8', matches: isCidr },
   domain: { expected: 'domain names', matches: (t) => isHostName(t.startsWith('*.') ? t.slice(2) : t) },
   hostName: { expected: 'a host name, or nothing', matches: (t) => t === '' || isHostName(t) },
   httpUrl: { expected: 'an http:// or https:// URL, or nothing', matches: (t) => t === '' || isHttpUrl(t) },
@@ -25,6 +25,10 @@ export const settingFormats = {
     expected: 'http:// URLs with commas between them, or nothing',
     matches: (t) =>
       t === '' || t.split(',').every((url) => /^http:/i.test(url.trim()) && isHttpUrl(url.trim())),
+  },
+  ipRange: {
+    expected: 'addresses or ranges such as 10.0.0.0/8 or fd00::/8',
+    matches: (t) => canonicalIpRange(t) !== undefined,
   },
   line: { expected: 'text without control characters', matches: (t) => !/[\u0000-\u001f\u007f]/.test(t) },
   mountPath: {
@@ -40,6 +44,10 @@ export const settingFormats = {
     matches: (t) => t === '' || isToken(t),
   },
   token: { expected: 'letters, digits and dashes, at most 63', matches: isToken },
+  userAgent: {
+    expected: 'patterns of user agents such as NastyBot*',
+    matches: (t) => !/[\u0000-\u001f\u007f]/.test(t),
+  },
 } as const satisfies Record<string, Form>;
 
 export type SettingFormat = keyof typeof settingFormats;
@@ -63,11 +71,6 @@ function isHostName(text: string): boolean {
 
 function isHttpUrl(text: string): boolean {
   return /^https?:\/\//i.test(text) && URL.canParse(text);
-}
-
-function isCidr(text: string): boolean {
-  // The library also reads classful shorthand such as 10/8, which means something else to most tools.
-  return ipaddr.isValidCIDR(text) && (text.includes(':') || /^\d+(\.\d+){3}\//.test(text));
 }
 
 function isCharset(label: string): boolean {

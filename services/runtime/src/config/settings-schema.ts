@@ -59,7 +59,7 @@ const server = Type.Object(
       { format: 'httpUrl' },
     ),
     trustedProxies: list(
-      'cidr',
+      'ipRange',
       'Proxies whose word on the listener’s address and scheme is believed. Others are ignored.',
     ),
     proxyProtocol: choice(
@@ -205,6 +205,24 @@ const auth = Type.Object(
     relayPasswordFile: text('', 'File that holds RelayPassword.', { fileOf: 'relayPassword' }),
   },
   { title: 'Auth', description: 'Who may send streams and who may administer.' },
+);
+
+const access = Type.Object(
+  {
+    allowIp: list(
+      'ipRange',
+      'Addresses that may listen, and nobody else. Empty: everybody may. Behind a proxy of TrustedProxies it is the listener’s own address that counts.',
+    ),
+    denyIp: list('ipRange', 'Addresses that may not listen, even where AllowIp has them.'),
+    denyUserAgent: list(
+      'userAgent',
+      'Players that may not listen, by their User-Agent, case ignored. `*` stands for any characters, also for a comma, which cannot be written here.',
+    ),
+  },
+  {
+    title: 'Access',
+    description: 'Who may listen. Sources and the admin interface are not concerned.',
+  },
 );
 
 const ssl = Type.Object(
@@ -355,6 +373,7 @@ export const settingsSchema = Type.Object({
   edge,
   control,
   auth,
+  access,
   ssl,
   streaming,
   hls: hlsSchema,

@@ -2,8 +2,9 @@ import assert from 'node:assert/strict';
 import { once } from 'node:events';
 import { type AddressInfo, connect, createServer, type Server, type Socket } from 'node:net';
 import { after, afterEach, before, describe, test } from 'node:test';
+import { IpRangeSet } from '@legacystream/core/auth/ip-range-set.ts';
 import { encodeLocalProxyHeader, encodeProxyHeader } from '@legacystream/core/protocols/proxy-protocol.ts';
-import { clientAddressOf, TrustedProxies } from '../client-address.ts';
+import { clientAddressOf } from '../client-address.ts';
 import { type PreambleOutcome, ProxyPreamble, type ProxyRules } from './proxy-preamble.ts';
 
 const header = encodeProxyHeader({
@@ -48,7 +49,7 @@ async function arrive(
   const [socket] = await accepted;
   open.add(socket);
   let reason = '';
-  const trusted = new TrustedProxies([`${proxy}/32`]);
+  const trusted = new IpRangeSet([`${proxy}/32`]);
   const onRefused = (_ip: string, why: string) => {
     reason = why;
   };
@@ -135,7 +136,7 @@ test('a connection that was reset before it was accepted is nobody’s fault', a
   Object.defineProperty(socket, 'remoteAddress', { value: undefined });
   const outcomes: PreambleOutcome[] = [];
   const onRefused = () => assert.fail('nobody is refused');
-  const rules = { mode: 'required', trusted: new TrustedProxies([`${proxy}/32`]), onRefused } as const;
+  const rules = { mode: 'required', trusted: new IpRangeSet([`${proxy}/32`]), onRefused } as const;
   new ProxyPreamble(socket, rules, longMs, (outcome) => outcomes.push(outcome)).read();
   assert.deepEqual([outcomes, socket.destroyed], [['gone'], true]);
 });

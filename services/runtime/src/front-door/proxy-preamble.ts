@@ -5,13 +5,14 @@
  * or, where it is required, missing. Bounded in bytes by the parser, and in time.
  */
 import type { Socket } from 'node:net';
+import type { IpRangeSet } from '@legacystream/core/auth/ip-range-set.ts';
 import { type ProxyHeader, ProxyProtocolParser } from '@legacystream/core/protocols/proxy-protocol.ts';
-import { canonicalAddress, notePeer, type TrustedProxies } from '../client-address.ts';
+import { canonicalAddress, notePeer } from '../client-address.ts';
 
 /** What a port expects of the proxies before it. */
 export type ProxyRules = {
   readonly mode: 'off' | 'optional' | 'required';
-  readonly trusted: TrustedProxies;
+  readonly trusted: IpRangeSet;
   /** Told of each connection that is refused. */
   readonly onRefused: (ip: string, reason: string) => void;
 };
@@ -45,7 +46,7 @@ export class ProxyPreamble {
     this.#timeoutMs = timeoutMs;
     this.#onOutcome = onOutcome;
     this.#ip = canonicalAddress(socket.remoteAddress);
-    this.#isTrusted = rules.trusted.has(this.#ip);
+    this.#isTrusted = rules.trusted.contains(this.#ip);
   }
 
   read(): void {
