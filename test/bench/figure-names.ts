@@ -15,7 +15,7 @@ export const figureNames: Readonly<Record<string, FigureName>> = {
   rssBytesColdMount: { label: 'memory for a mount with its first listener', ...mib },
   rssBytesMountsOnAir: { label: 'memory for all idle mounts, never heard', ...mib },
   rssBytesMountsHeard: { label: 'the same, while each has a listener', ...mib },
-  rssBytesMountsIdle: { label: 'the same, half a minute after they left', ...mib },
+  rssBytesMountsIdle: { label: 'the same, more than a minute after they left', ...mib },
   soakBytesPerMinute: { label: 'growth of memory a minute', ...kib },
   gapP99Ms: { label: 'longest silence of a listener, p99', unit: 'ms' },
   gapMaxMs: { label: 'longest silence of any listener', unit: 'ms' },

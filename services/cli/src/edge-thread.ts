@@ -57,7 +57,7 @@ const lifecycle = new Lifecycle({ clock, log });
 lifecycle.add({ name: 'log', close: () => log.close() });
 lifecycle.add({ name: 'access log', close: () => accessLog?.close() });
 lifecycle.add({ name: 'bus', close: () => bus.close() });
-addServingParts(lifecycle, app, ports, drains(role));
+addServingParts(lifecycle, clock, app, ports, drains(role));
 
 main.on('message', (message: ToThread) => {
   switch (message.type) {

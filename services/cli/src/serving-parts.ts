@@ -3,7 +3,9 @@
  * close the other way round: no newcomers, sources finish their last frames, listeners
  * get them, counts are withdrawn.
  */
+import type { Clock } from '@legacystream/core/clock.ts';
 import type { Lifecycle } from '@legacystream/runtime/lifecycle.ts';
+import { MemoryReducer } from '@legacystream/runtime/memory-reducer.ts';
 import type { PodApp } from './pod-app.ts';
 import type { PublicPorts } from './public-ports.ts';
 
@@ -17,10 +19,13 @@ const closePortsMs = 5_000;
  */
 export function addServingParts(
   lifecycle: Lifecycle,
+  clock: Clock,
   app: PodApp,
   ports: PublicPorts | undefined,
   drains: boolean,
 ): void {
+  const memory = new MemoryReducer({ clock });
+  lifecycle.add({ name: 'memory', close: () => memory.close() });
   lifecycle.add({ name: 'counts', start: () => app.counts.report(), close: () => app.counts.close() });
   lifecycle.add({ name: 'listeners', start: () => app.edge.start(), close: () => app.edge.close() });
   lifecycle.add({

@@ -19,8 +19,8 @@ const group = 'listeners';
 const settleMs = 3_000;
 /** What fills the ring of a mount, which has a minute. */
 const ringMs = 58_000;
-/** Longer than a channel is kept for listeners who may come back. */
-const idleMs = 35_000;
+/** Longer than a channel is kept for listeners who may come back, and until the server gives memory back. */
+const idleMs = 110_000;
 /** Encoders that send next to nothing: what counts is the mounts, not their audio. */
 const idleSpeed = 0.02;
 const idleHeadStartMs = 250;

@@ -129,7 +129,7 @@ export async function runServer(
       return bus.close();
     },
   });
-  addServingParts(lifecycle, app, ownPorts, drains(role));
+  addServingParts(lifecycle, clock, app, ownPorts, drains(role));
   if (threads) {
     lifecycle.add({
       name: 'edge threads',
