@@ -43,6 +43,8 @@ export class MemoryReducer {
   /** After the last collection: objects and buffers that were in use. */
   #inUse: number;
   #collectedMs: number;
+  /** What was let go may have been the last to hold more: that is collected at the next check. */
+  #isOnceMore = false;
 
   constructor(deps: MemoryReducerDeps) {
     const { clock, memory = process.memoryUsage, busy = busyMeter(), collect = collector() } = deps;
@@ -67,11 +69,14 @@ export class MemoryReducer {
     this.#leastRss = Math.min(this.#leastRss, rss);
     if (isBusy || heapUsed > largestHeapBytes) return;
     const change = Math.max(rss - this.#leastRss, this.#inUse - heapUsed - external);
-    if (change < Math.max(leastChangeBytes, this.#leastRss * leastChangeShare)) return;
     const nowMs = this.#clock.monotonicMs();
-    if (nowMs - this.#collectedMs < leastIntervalMs) return;
+    if (!this.#isOnceMore) {
+      if (change < Math.max(leastChangeBytes, this.#leastRss * leastChangeShare)) return;
+      if (nowMs - this.#collectedMs < leastIntervalMs) return;
+    }
+    if (!this.#isOnceMore) this.#collectedMs = nowMs;
+    this.#isOnceMore = !this.#isOnceMore;
     this.#collect();
-    this.#collectedMs = nowMs;
     const after = this.#memory();
     // Pages go back to the system a little later.
     this.#leastRss = after.rss;
