@@ -12,8 +12,8 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 
 /**
- * Program, the Debian package that brings it, what the tests use it for, and
- * other names under which systems install it.
+ * Program, the Debian package that brings it, others that it needs beside it, what the
+ * tests use it for, and other names under which systems install it.
  */
 export const programs = [
   { name: 'ffmpeg', debian: 'ffmpeg', use: 'encodes and sends sources' },
@@ -31,6 +31,21 @@ export const programs = [
     use: 'plays and operates in a browser',
     also: ['chromium-browser', 'google-chrome'],
   },
+  {
+    name: 'firefox-esr',
+    debian: 'firefox-esr',
+    use: 'plays and operates in a browser',
+    also: ['firefox'],
+  },
+  {
+    name: 'WebKitWebDriver',
+    debian: 'webkit2gtk-driver',
+    // The library behind it only recommends them; they have the decoder of AAC.
+    with: ['gstreamer1.0-plugins-bad', 'gstreamer1.0-libav'],
+    use: 'plays and operates in a browser',
+  },
+  { name: 'Xvfb', debian: 'xvfb', use: 'is the display of a browser' },
+  { name: 'pulseaudio', debian: 'pulseaudio', use: 'is the sound card of a browser, and silent' },
   { name: 'icecast2', debian: 'icecast2', use: 'the reference to compare with', also: ['icecast'] },
   { name: 'nginx', debian: 'nginx-light', use: 'the reference to compare HLS with' },
   { name: 'redis-server', debian: 'redis-server', use: 'keeps leases and documents' },
@@ -164,7 +179,9 @@ async function installPackages(packages, log) {
 /** Finds every program of the table, installs what it may, and says what remains missing. */
 export async function ensurePrograms(say) {
   const absent = () => programs.filter((program) => !findProgram(program.name));
-  const packagesOf = (list) => [...new Set(list.map((program) => program.debian))];
+  const packagesOf = (list) => [
+    ...new Set(list.flatMap((program) => [program.debian, ...(program.with ?? [])])),
+  ];
   let missing = absent();
   if (missing.length === 0) return;
   let why = whyNotInstallable();

@@ -9,6 +9,8 @@ export type ProgramOptions = {
   readonly input?: Uint8Array;
   /** Keeps what it writes to standard output as bytes, apart from `output`. */
   readonly keepsStdout?: boolean;
+  /** More than what it has from this process. */
+  readonly env?: Readonly<Record<string, string>>;
 };
 
 const endTimeoutMs = 5_000;
@@ -24,7 +26,10 @@ export class ProgramProcess {
   constructor(name: string, args: readonly string[], options: ProgramOptions = {}) {
     this.name = name;
     const stdin = options.input ? 'pipe' : 'ignore';
-    this.process = spawn(findProgram(name) ?? name, args, { stdio: [stdin, 'pipe', 'pipe'] });
+    this.process = spawn(findProgram(name) ?? name, args, {
+      stdio: [stdin, 'pipe', 'pipe'],
+      env: { ...process.env, ...options.env },
+    });
     this.process.stdout?.on('data', (data: Buffer) => {
       if (options.keepsStdout) this.#stdout.push(data);
       else this.output += data.toString('latin1');

@@ -24,6 +24,10 @@ import { CueTitles } from './timed-titles.js';
 const retryDelaysMs = [1000, 2000, 4000, 8000, 15_000];
 /** Attempts in a row without a sound after which another way is tried, where this one did work before. */
 const maxSilentAttempts = 3;
+/** A way that has brought no sound by then is left for another. Three segments of HLS have come by then. */
+const maxSilenceMs = 15_000;
+/** The clock of a browser that cannot play what it has does not get this far. */
+const minSoundSeconds = 0.1;
 const askTypeMs = 5000;
 const styleAddress = new URL('./player.css', import.meta.url).href;
 
@@ -40,6 +44,12 @@ class LegacyStreamPlayer extends HTMLElement {
   /** Whether the way in use has brought a sound, and attempts since that brought none. */
   #hasWorked = false;
   #silentAttempts = 0;
+  /** Where the clock stood when the browser said that it plays; undefined once it has moved. */
+  #soundFrom;
+  #silenceTimer;
+  /** Whether the browser has refused to be fed with what it said it can be fed with. */
+  #isUnfed = false;
+  #hasDecoderFault = false;
   /** Counts connections, so that an answer for an earlier one is known as such. */
   #attempt = 0;
   #button;
@@ -77,6 +87,8 @@ class LegacyStreamPlayer extends HTMLElement {
     current = this;
     this.#failures = 0;
     this.#startedAt = 0;
+    this.#isUnfed = false;
+    this.#hasDecoderFault = false;
     this.#disconnect();
     this.#show('connecting', 'Connecting…');
     const prefer = this.getAttribute('prefer') ?? undefined;
@@ -131,8 +143,10 @@ class LegacyStreamPlayer extends HTMLElement {
       if (this.hasAttribute('titles') && URL.canParse(address, location.href))
         this.#titles = new PolledTitles(address, (title) => this.#showTitle(title));
       const pieceType = pieceTypeOf(this.getAttribute('type') ?? '');
-      if (pieceType)
-        this.#stream = new ResumingStream(this.#audio, address, pieceType, () => this.#onBroken());
+      if (pieceType && !this.#isUnfed)
+        this.#stream = new ResumingStream(this.#audio, address, pieceType, (isRefused) =>
+          isRefused ? this.#onFault() : this.#onBroken(),
+        );
       else this.#audio.src = address;
     } else if (way === 'native-hls') {
       this.#titles = new CueTitles(this.#audio, (title) => this.#onTimedTitle(title));
@@ -144,6 +158,8 @@ class LegacyStreamPlayer extends HTMLElement {
         onBroken: (isHopeless) => this.#onBroken(isHopeless),
       });
     }
+    if (this.#ways.length > 1 && !this.#hasWorked)
+      this.#silenceTimer = setTimeout(() => this.#onBroken(true), maxSilenceMs);
     const attempt = this.#attempt;
     this.#audio.play().catch((reason) => {
       // A refusal of the browser is no fault of the stream, so trying again by itself is no use.
@@ -156,7 +172,9 @@ class LegacyStreamPlayer extends HTMLElement {
   #disconnect() {
     this.#attempt += 1;
     clearTimeout(this.#retryTimer);
+    clearTimeout(this.#silenceTimer);
     clearInterval(this.#clockTimer);
+    this.#soundFrom = undefined;
     this.#titles?.close();
     this.#titles = undefined;
     this.#timedTitle = undefined;
@@ -166,8 +184,22 @@ class LegacyStreamPlayer extends HTMLElement {
     this.#audio.load();
   }
 
+  /** That of an earlier address may still be told after the next was set. */
   #onPlaying() {
+    if (this.#audio.readyState >= HTMLMediaElement.HAVE_FUTURE_DATA)
+      this.#soundFrom = this.#audio.currentTime;
+  }
+
+  #onMove() {
+    if (this.#soundFrom === undefined || this.#audio.currentTime < this.#soundFrom + minSoundSeconds) return;
+    this.#soundFrom = undefined;
+    this.#onSound();
+  }
+
+  #onSound() {
+    clearTimeout(this.#silenceTimer);
     this.#failures = 0;
+    this.#hasDecoderFault = false;
     this.#hasWorked = true;
     this.#silentAttempts = 0;
     this.#startedAt ||= performance.now();
@@ -179,8 +211,15 @@ class LegacyStreamPlayer extends HTMLElement {
   }
 
   #onFault() {
-    if (this.#stream instanceof HlsStream) this.#stream.recover();
-    else this.#onBroken();
+    this.#hasDecoderFault = this.#audio.error?.code === MediaError.MEDIA_ERR_DECODE;
+    if (this.#stream instanceof HlsStream) {
+      this.#stream.recover();
+    } else if (this.#stream instanceof ResumingStream && !this.#hasWorked) {
+      this.#isUnfed = true;
+      this.#connect();
+    } else {
+      this.#onBroken();
+    }
   }
 
   /** @param isHopeless whether the way in use has shown that it will not work here */
@@ -199,7 +238,9 @@ class LegacyStreamPlayer extends HTMLElement {
     const delayMs = retryDelaysMs[this.#failures];
     this.#failures += 1;
     if (delayMs === undefined || (this.#startedAt === 0 && this.#failures > 2)) {
-      this.#fail('Could not reach the stream');
+      this.#fail(
+        this.#hasDecoderFault ? 'This browser could not play the stream' : 'Could not reach the stream',
+      );
       return;
     }
     this.#disconnect();
@@ -323,7 +364,12 @@ class LegacyStreamPlayer extends HTMLElement {
   #listen() {
     this.#audio.preload = 'none';
     this.#audio.addEventListener('playing', () => this.#onPlaying());
+    this.#audio.addEventListener('timeupdate', () => this.#onMove());
+    this.#audio.addEventListener('seeking', () => {
+      if (this.#soundFrom !== undefined) this.#soundFrom = this.#audio.currentTime;
+    });
     this.#audio.addEventListener('waiting', () => {
+      this.#soundFrom = undefined;
       clearInterval(this.#clockTimer);
       if (this.playing) this.#show('connecting', 'Buffering…');
     });

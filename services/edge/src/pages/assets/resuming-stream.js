@@ -36,7 +36,7 @@ export class ResumingStream {
   #stop = new AbortController();
   #renewer;
 
-  /** @param onBroken told once when the stream could not be gone on with */
+  /** @param onBroken told once when the stream could not be gone on with, and whether the browser refused it */
   constructor(audio, address, pieceType, onBroken) {
     this.#audio = audio;
     this.#address = address;
@@ -62,10 +62,10 @@ export class ResumingStream {
     this.#queue = [];
   }
 
-  #break() {
+  #break(isRefused = false) {
     if (this.#stop.signal.aborted) return;
     this.close();
-    this.#onBroken();
+    this.#onBroken(isRefused);
   }
 
   /** Connection after connection, until too many of them in a row came to nothing. */
@@ -150,7 +150,7 @@ export class ResumingStream {
       this.#queuedBytes -= piece.byteLength;
     } catch (reason) {
       // A full buffer is fed again when the next piece comes: by then some of it was played.
-      if (reason?.name !== 'QuotaExceededError') this.#break();
+      if (reason?.name !== 'QuotaExceededError') this.#break(true);
     }
   }
 }

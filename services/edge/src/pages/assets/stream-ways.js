@@ -23,11 +23,16 @@ const mp3Type = /^audio\/(?:mpeg|mp3|x-mp3|mpeg3|x-mpeg)\b/i;
 export function browserPowers() {
   const probe = document.createElement('audio');
   return {
-    isApple: navigator.vendor?.startsWith('Apple') ?? false,
+    isApple: isOfApple(),
     playsHls: probe.canPlayType(hlsType) !== '',
     isFed: Boolean(globalThis.ManagedMediaSource ?? globalThis.MediaSource),
     isFedPieces: (type) => pieceTypeOf(type) !== undefined,
   };
+}
+
+/** WebKit elsewhere calls itself Apple's too, and has HLS of another make. */
+function isOfApple() {
+  return Boolean(navigator.vendor?.startsWith('Apple')) && /^(?:Mac|iP)/.test(navigator.platform);
 }
 
 /** Whether the type of the stream has a say in how it is played. */
