@@ -54,6 +54,10 @@ export const figureNames: Readonly<Record<string, FigureName>> = {
   segmentBytes: { label: 'size of a segment', ...kib },
   playlistBytes: { label: 'size of a compressed playlist', unit: 'bytes' },
   bodiesCompared: { label: 'answers read and compared', unit: '' },
+  requestsPerListenerSecond: { label: 'requests per listener-second', unit: '' },
+  partLateP50Ms: { label: 'a part at a listener, after the first that heard of it, median', unit: 'ms' },
+  partLateP99Ms: { label: 'the same, p99', unit: 'ms' },
+  partLateMaxMs: { label: 'the same, latest', unit: 'ms' },
   skips: { label: 'moves to live', unit: '' },
   cuts: { label: 'cuts', unit: '' },
 };

@@ -3,6 +3,7 @@ import { fanout, fanoutIcy, fanoutTls } from './scenarios/fanout.ts';
 import { hls } from './scenarios/hls.ts';
 import { ingest } from './scenarios/ingest.ts';
 import { latency } from './scenarios/latency.ts';
+import { lowLatency } from './scenarios/low-latency.ts';
 import { memory } from './scenarios/memory.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { slowClients } from './scenarios/slow-clients.ts';
@@ -18,4 +19,5 @@ export const scenarios: readonly Scenario[] = [
   memory,
   ingest,
   hls,
+  lowLatency,
 ];

@@ -62,6 +62,8 @@ export const countingFormats = {
   mp3At320: mp3At48kHz(14, 320),
   /** 128 kb/s at 44.1 kHz: 144 × 128,000 / 44,100 bytes are 417 and 47/49. */
   mp3Padded: mp3Format(9, 0, { frameBytes: 417, frameMs: 26.122, paddedOf49: 47 }),
+  /** 129 kb/s. */
+  aacAt128: aacFormat(172),
   /** 768 kB of audio a second. */
   largeAac: aacFormat(8_191),
 } as const;
