@@ -34,6 +34,14 @@ test('directives are read strictly', () => {
     skip: true,
     token: 'abc',
   });
+  // Encoded where nothing need be: the first of a name counts, others mean nothing.
+  for (const query of [
+    '%5FHLS_msn=12&_HLS_part=%33&_HLS_skip=YES&s=abc&s=d',
+    'x=1&_HLS_msn=12&_HLS_msn=13&_HLS_part=3&_HLS_skip=YES&s=abc&_HLS_partx=7',
+    '&&_HLS_msn=12&_HLS_part=3&flag&_HLS_skip=YES&s=abc',
+  ]) {
+    assert.deepEqual(parseDirectives(query), { msn: 12, part: 3, skip: true, token: 'abc' }, query);
+  }
   assert.equal(parseDirectives('_HLS_skip=v2')?.skip, true);
   assert.equal(parseDirectives('_HLS_skip=maybe')?.skip, false);
   for (const query of [

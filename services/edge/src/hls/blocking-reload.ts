@@ -3,7 +3,7 @@
  * for a segment or part that is still to come, to leave out what it has.
  */
 import { type HlsWindow, nextMsn } from '@legacystream/core/hls/hls-window.ts';
-import { parseQuery, textOf } from '@legacystream/core/protocols/query.ts';
+import { maxQueryParameters, parseQuery, textOf } from '@legacystream/core/protocols/query.ts';
 
 export type Directives = {
   /** Absent: what there is now. */
@@ -15,6 +15,8 @@ export type Directives = {
 };
 
 const plain: Directives = { skip: false };
+/** Pairs of which nothing is encoded. */
+const plainQuery = /^[\w.-]+=[\w.-]*(?:&[\w.-]+=[\w.-]*)*$/;
 /** The furthest that may be asked for: segments after the last. */
 const maxSegmentsAhead = 2;
 /** Parts after the last; as many more as they are shorter than a second. */
@@ -23,11 +25,7 @@ const partsAhead = 3;
 /** Undefined for directives that make no sense: 400. */
 export function parseDirectives(rawQuery: string): Directives | undefined {
   if (rawQuery === '') return plain;
-  const query = parseQuery(rawQuery);
-  const text = (name: string) => {
-    const value = query.get(name);
-    return value && textOf(value);
-  };
+  const text = parametersOf(rawQuery);
   const msnText = text('_HLS_msn');
   const partText = text('_HLS_part');
   const skipText = text('_HLS_skip');
@@ -69,6 +67,20 @@ export function isListed(window: HlsWindow, { msn, part }: Directives): boolean 
   }
   if (msn > next || part === undefined || window.partTargetS === 0) return false;
   return part < (window.open?.parts.length ?? 0);
+}
+
+/** The query of a player is plain, and comes several times a second from each. */
+function parametersOf(rawQuery: string): (name: string) => string | undefined {
+  if (!plainQuery.test(rawQuery)) {
+    const query = parseQuery(rawQuery);
+    return (name) => {
+      const value = query.get(name);
+      return value && textOf(value);
+    };
+  }
+  const pairs = rawQuery.split('&', maxQueryParameters);
+  return (name) =>
+    pairs.find((pair) => pair.startsWith(name) && pair[name.length] === '=')?.slice(name.length + 1);
 }
 
 function numberOf(text: string | undefined): number | undefined {

@@ -30,9 +30,6 @@ export class HlsAnswer {
   readonly #lines: string;
   #wire: Buffer | undefined;
   #wireDate = '';
-  /** The head of the present second. */
-  #head: Buffer | undefined;
-  #headDate = '';
 
   constructor(status: number, server: string, fields: readonly string[], body: Uint8Array, etag?: string) {
     this.status = status;
@@ -73,7 +70,12 @@ export class HlsAnswer {
    * @returns bytes written
    */
   write(socket: Socket, nowMs: number, withBody: boolean, closes: boolean): number {
-    const head = this.#headOf(nowMs, closes);
+    if (this.status === 200 && withBody && !closes) {
+      const wire = this.wire(nowMs);
+      socket.write(wire);
+      return wire.byteLength;
+    }
+    const head = this.#encode(httpDate(nowMs), closes ? 'close' : 'keep-alive');
     if (!withBody || this.body.byteLength === 0) {
       socket.write(head);
       return head.byteLength;
@@ -83,16 +85,6 @@ export class HlsAnswer {
     socket.write(this.body);
     socket.uncork();
     return head.byteLength + this.body.byteLength;
-  }
-
-  #headOf(nowMs: number, closes: boolean): Buffer {
-    const date = httpDate(nowMs);
-    if (closes) return this.#encode(date, 'close');
-    if (!this.#head || this.#headDate !== date) {
-      this.#head = this.#encode(date, 'keep-alive');
-      this.#headDate = date;
-    }
-    return this.#head;
   }
 
   #encode(date: string, connection: string): Buffer {

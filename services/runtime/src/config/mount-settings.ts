@@ -16,16 +16,26 @@ export type EffectiveMountSettings = Readonly<MountSettings> & {
 type MountIndex = {
   readonly exact: ReadonlyMap<string, MountSection>;
   readonly templates: readonly MountSection[];
+  readonly inherited: MountSettings;
+  /** By path, as they were asked for. */
+  readonly effective: Map<string, EffectiveMountSettings>;
 };
 
-/** Settings never change, so that their mounts are sorted once. */
+/** Settings never change, so that their mounts are sorted, and each is merged, once. */
 const indexes = new WeakMap<Settings, MountIndex>();
+/** Anybody can ask for any path: forgotten all at once, what is in use is soon known again. */
+const maxEffective = 10_000;
 
 /** @param path a decoded mount path */
 export function mountSettingsFor(settings: Settings, path: string): EffectiveMountSettings {
-  const merged = { ...inheritedMountSettings(settings) };
-  for (const section of mountSectionsFor(settings, path)) Object.assign(merged, section.values);
-  return { ...merged, declared: indexOf(settings).exact.has(path) };
+  const { effective, inherited, exact } = indexOf(settings);
+  const known = effective.get(path);
+  if (known) return known;
+  const sections = mountSectionsFor(settings, path).map(({ values }) => values);
+  const merged = Object.freeze(Object.assign({}, inherited, ...sections, { declared: exact.has(path) }));
+  if (effective.size >= maxEffective) effective.clear();
+  effective.set(path, merged);
+  return merged;
 }
 
 /** The sections that say something of the mount, the strongest last. */
@@ -69,7 +79,12 @@ function indexOf(settings: Settings): MountIndex {
     const templates = settings.mounts.filter(({ pattern }) => pattern.includes('*'));
     templates.sort((a, b) => a.pattern.indexOf('*') - b.pattern.indexOf('*'));
     const exact = settings.mounts.filter(({ pattern }) => !pattern.includes('*'));
-    index = { exact: new Map(exact.map((section) => [section.pattern, section])), templates };
+    index = {
+      exact: new Map(exact.map((section) => [section.pattern, section])),
+      templates,
+      inherited: inheritedMountSettings(settings),
+      effective: new Map(),
+    };
     indexes.set(settings, index);
   }
   return index;
