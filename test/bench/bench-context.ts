@@ -15,9 +15,8 @@ export type BenchOptions = {
   readonly rate: number;
   /** `ingest`: how many encoders. */
   readonly sources: number;
-  /** `memory`: how many idle mounts, and how long resident memory is watched. */
+  /** `memory`: how many idle mounts. */
   readonly mounts: number;
-  readonly soakSeconds: number;
   /** More settings of ours, `section.key=value`. */
   readonly set: readonly string[];
   /** Folder for CPU profiles of our server, one for each window. */

@@ -28,7 +28,6 @@ options:
   --rate N        storm: connections a second
   --sources N     ingest: encoders
   --mounts N      memory: idle mounts
-  --soak S        memory: watch resident memory for so long, once for each server
   --set KEY=VALUE a setting of LegacyStream; may be repeated
   --profile DIR   write a CPU profile of LegacyStream for each window into the folder
   --json          print one JSON object instead of tables
@@ -50,7 +49,6 @@ export function parseCommandLine(args: readonly string[]): CommandLine | 'help' 
       rate: { type: 'string' },
       sources: { type: 'string' },
       mounts: { type: 'string' },
-      soak: { type: 'string' },
       set: { type: 'string', multiple: true },
       profile: { type: 'string' },
       json: { type: 'boolean', default: false },
@@ -79,7 +77,6 @@ export function parseCommandLine(args: readonly string[]): CommandLine | 'help' 
   number('rate', values.rate, 20_000);
   number('sources', values.sources, 4_000);
   number('mounts', values.mounts, 4_000);
-  number('soakSeconds', values.soak, maxSeconds);
   if (values.set) given.set = values.set;
   if (values.profile !== undefined) given.profileFolder = values.profile;
   return {

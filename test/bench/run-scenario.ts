@@ -15,7 +15,6 @@ const ordinary: BenchOptions = {
   rate: 2_000,
   sources: 500,
   mounts: 1_000,
-  soakSeconds: 0,
   set: [],
   profileFolder: undefined,
 };

@@ -7,6 +7,7 @@ import { lowLatency } from './scenarios/low-latency.ts';
 import { memory } from './scenarios/memory.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { slowClients } from './scenarios/slow-clients.ts';
+import { soak } from './scenarios/soak.ts';
 import { storm } from './scenarios/storm.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -20,4 +21,5 @@ export const scenarios: readonly Scenario[] = [
   ingest,
   hls,
   lowLatency,
+  soak,
 ];

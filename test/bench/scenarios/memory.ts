@@ -1,18 +1,16 @@
 /**
  * Resident memory: for each listener without and with titles, for a mount that gets its first
- * listener, and for a thousand that nobody listens to any more. With --soak it is watched for longer, and the
- * line through the samples must be flat.
+ * listener, and for a thousand that nobody listens to any more.
  */
 import { setTimeout as sleep } from 'node:timers/promises';
 import { countingFormats } from '../../support/counting-frames.ts';
 import type { BenchContext } from '../bench-context.ts';
 import { Listeners, ordinary } from '../listeners.ts';
-import { rssBytes, sampleRss } from '../process-usage.ts';
+import { rssBytes } from '../process-usage.ts';
 import { budget, type Figures, figureOf, type Round } from '../result.ts';
 import { measureRounds } from '../rounds.ts';
 import type { ServerName } from '../servers/bench-server.ts';
 import { Station } from '../station.ts';
-import { slope } from '../statistics.ts';
 import type { Scenario } from './scenario.ts';
 
 const group = 'listeners';
@@ -111,16 +109,11 @@ async function measureMemory(
   name: ServerName,
   round: number,
 ): Promise<Round & { version: string }> {
-  const { soakSeconds } = bench.options;
   const figures: Record<string, number> = {};
   const plain = await openWithListeners(bench, name, false);
   const { server } = plain.station;
   const each = (kept: Kept) => (rssBytes(kept.station.server.pid) - kept.station.idleRssBytes) / kept.count;
   figures['rssBytesPerListener'] = each(plain);
-  if (soakSeconds > 0 && round === 0) {
-    bench.say(`watching for ${soakSeconds} s`);
-    figures['soakBytesPerMinute'] = slope(await sampleRss(server.pid, soakSeconds)) * 60;
-  }
   const report = await plain.listeners.report(group);
   await close(plain);
   const icy = await openWithListeners(bench, name, true);
@@ -154,6 +147,5 @@ export const memory: Scenario = {
       'bytes',
     ),
     ...budget('all idle mounts, an edge', figureOf(edge, 'rssBytesMountsIdle'), 50 * mebibyte, 'bytes'),
-    ...budget('growth while watched, a minute', figureOf(ours, 'soakBytesPerMinute'), mebibyte, 'bytes'),
   ],
 };

@@ -24,6 +24,8 @@ const format = wideFormat(1_368);
 const bytesPerSecond = (format.frameBytes * 1_000) / format.frameMs;
 const framesPerWrite = 4;
 const maxQueueBytes = 256 * 1_024;
+/** Until what a server keeps of the stream for newcomers, rings and histories, is as long as it gets. */
+const ringMs = 95_000;
 const calmSeconds = 4;
 /** Long enough for the kernel's buffers to be full and for the server's bound to be passed. */
 const stutter = { kind: 'stutter', readMs: 3_000, pauseMs: 45_000 } as const;
@@ -51,6 +53,7 @@ async function measureSlow(bench: BenchContext, name: ServerName): Promise<Round
   const common = { ...ordinary, port: server.port, format };
   await good.joinAll({ ...common, group: 'good', count: goodCount });
   await server.settle();
+  await sleep(ringMs);
 
   await good.mark('good');
   const calmUsage = await watchUsage(server.pid, calmSeconds);
