@@ -365,6 +365,28 @@ test('where it is required, nobody comes without it', async () => {
   }
 });
 
+test('a port may have a rule of its own', async () => {
+  const strict = await ServerProcess.start({
+    set: [
+      'server.proxyProtocol=required',
+      'server.shoutcastProxyProtocol=off',
+      `server.trustedProxies=${proxy}/32`,
+    ],
+  });
+  const ask = (port: number, from: string, ...bytes: Uint8Array[]) =>
+    RawClient.exchange(port, Buffer.concat([...bytes, get('/robots.txt', 'Connection: close')]), from);
+  try {
+    assert.equal(await ask(strict.httpPort, stranger), '');
+    assert.equal(statusIn(await ask(strict.httpPort, proxy, line('198.51.100.90'))), '200');
+    assert.equal(statusIn(await ask(strict.shoutcastPort, stranger)), '200');
+    assert.equal(statusIn(await ask(strict.shoutcastPort, proxy)), '200');
+    const refused = await ask(strict.shoutcastPort, proxy, line('198.51.100.90'));
+    assert.notEqual(statusIn(refused), '200', 'what nobody expects is no request');
+  } finally {
+    await strict.stop();
+  }
+});
+
 describe('HAProxy', { skip: missingProgram('haproxy', 'openssl') }, () => {
   const listenerIp = '127.0.0.55';
   let haproxy: ProgramProcess;

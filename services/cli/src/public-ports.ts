@@ -27,7 +27,7 @@ export class PublicPorts {
   #shoutcast: TcpListener | undefined;
   #https: TcpListener | undefined;
   #tls: TlsServer | undefined;
-  readonly #proxyRules: ProxyRules | undefined;
+  readonly #trusted: IpRangeSet;
   #nextReportMs = 0;
 
   /** @param shared other threads listen on the same ports, and the kernel spreads connections */
@@ -35,11 +35,7 @@ export class PublicPorts {
     this.#settings = settings;
     this.#log = log;
     this.#shared = shared;
-    const trusted = new IpRangeSet(settings.server.trustedProxies);
-    const mode = settings.server.proxyProtocol;
-    if (mode !== 'off' || !trusted.isEmpty) {
-      this.#proxyRules = { mode, trusted, onRefused: (ip, reason) => this.#reportRefused(ip, reason) };
-    }
+    this.#trusted = new IpRangeSet(settings.server.trustedProxies);
   }
 
   get isOpen(): boolean {
@@ -63,9 +59,10 @@ export class PublicPorts {
   async open(door: FrontDoor): Promise<void> {
     const { server, ssl } = this.#settings;
     if (ssl.enabled) this.#openTls(door);
-    this.#http = await this.#listen(door, server.httpPort, 'HTTP');
+    const { proxyProtocol, httpsProxyProtocol } = server;
+    this.#http = await this.#listen(door, server.httpPort, 'HTTP', proxyProtocol);
     await this.#openShoutcast(door, this.#http.port);
-    if (this.#tls) this.#https = await this.#listen(door, server.httpsPort, 'HTTPS');
+    if (this.#tls) this.#https = await this.#listen(door, server.httpsPort, 'HTTPS', httpsProxyProtocol);
   }
 
   async close(): Promise<void> {
@@ -101,13 +98,19 @@ export class PublicPorts {
     this.#log.warn('proxy.refused', { ip, reason }, `a connection from ${ip} is refused: ${reason}`);
   }
 
+  #proxyRules(mode: ProxyRules['mode']): ProxyRules | undefined {
+    if (mode === 'off' && this.#trusted.isEmpty) return undefined;
+    return { mode, trusted: this.#trusted, onRefused: (ip, reason) => this.#reportRefused(ip, reason) };
+  }
+
   async #openShoutcast(door: FrontDoor, httpPort: number): Promise<void> {
     const wanted = this.#settings.server.shoutcastPort;
     if (wanted === 'off') return;
     const isAuto = wanted === 'auto';
     const port = isAuto ? (this.#settings.server.httpPort === 0 ? 0 : httpPort + 1) : wanted;
     try {
-      this.#shoutcast = await this.#listen(door, port, 'SHOUTcast sources');
+      const { shoutcastProxyProtocol } = this.#settings.server;
+      this.#shoutcast = await this.#listen(door, port, 'SHOUTcast sources', shoutcastProxyProtocol);
     } catch (error) {
       if (!isAuto || !(error instanceof LegacyStreamError)) throw error;
       this.#log.warn(
@@ -118,9 +121,15 @@ export class PublicPorts {
     }
   }
 
-  async #listen(door: FrontDoor, port: number, name: string): Promise<TcpListener> {
-    const { bindAddress } = this.#settings.server;
-    const server = createServer({ allowHalfOpen: true }, (socket) => door.accept(socket, this.#proxyRules));
+  async #listen(
+    door: FrontDoor,
+    port: number,
+    name: string,
+    mode: ProxyRules['mode'] | 'same',
+  ): Promise<TcpListener> {
+    const { bindAddress, proxyProtocol } = this.#settings.server;
+    const rules = this.#proxyRules(mode === 'same' ? proxyProtocol : mode);
+    const server = createServer({ allowHalfOpen: true }, (socket) => door.accept(socket, rules));
     const onError = (error: Error) => this.#log.error('accept.failed', { port, error });
     return listenTcp({ host: bindAddress, port, backlog, name, server, onError, reusePort: this.#shared });
   }

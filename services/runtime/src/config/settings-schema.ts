@@ -65,7 +65,17 @@ const server = Type.Object(
     proxyProtocol: choice(
       'off',
       ['off', 'optional', 'required'],
-      'Whether connections begin with the PROXY protocol, version 1 or 2, by which a TCP load balancer names the client. On every public port, before TLS, and from TrustedProxies alone. `optional` takes connections with it and without; `required` refuses those without it, and those of everybody else. With `optional`, a trusted proxy that passes TCP on without it would let clients write it themselves.',
+      'Whether connections begin with the PROXY protocol, version 1 or 2, by which a TCP load balancer names the client. On every public port that has no setting of its own, before TLS, and from TrustedProxies alone. `optional` takes connections with it and without; `required` refuses those without it, and those of everybody else. With `optional`, a trusted proxy that passes TCP on without it would let clients write it themselves.',
+    ),
+    httpsProxyProtocol: choice(
+      'same',
+      ['same', 'off', 'optional', 'required'],
+      'The same for HttpsPort. `same`: as ProxyProtocol says.',
+    ),
+    shoutcastProxyProtocol: choice(
+      'same',
+      ['same', 'off', 'optional', 'required'],
+      'The same for ShoutcastPort. `same`: as ProxyProtocol says.',
     ),
     location: text('Earth', 'Where the server stands, as status pages show it.', { format: 'line' }),
     admin: text('admin@localhost', 'Whom to write to, as status pages show it.', { format: 'line' }),
