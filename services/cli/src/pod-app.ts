@@ -95,6 +95,7 @@ export function createPod(deps: PodDeps): PodApp {
   const ingest = createIngest(shared);
   const edge = createEdge({
     ...shared,
+    hasListeners: servesListeners(role),
     firstListenerId: deps.firstListenerId,
     onListenersChanged: () => counts.changed(),
   });

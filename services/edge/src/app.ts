@@ -5,15 +5,20 @@ import type { Clock } from '@legacystream/core/clock.ts';
 import type { Bus } from '@legacystream/core/ports/bus.ts';
 import type { StateStore } from '@legacystream/core/ports/state-store.ts';
 import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
+import type { Access } from '@legacystream/runtime/access.ts';
 import type { AccessLog } from '@legacystream/runtime/access-log.ts';
 import type { ClientConnection } from '@legacystream/runtime/client-connection.ts';
+import { mountSettingsFor } from '@legacystream/runtime/config/mount-settings.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { FleetStatus } from '@legacystream/runtime/fleet-status.ts';
 import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
+import type { Log } from '@legacystream/runtime/log.ts';
+import { ListenerAuth } from './auth/listener-auth.ts';
 import { BanList } from './ban-list.ts';
 import { ChannelHub } from './channel-hub.ts';
 import { respondToControl } from './edge-responder.ts';
 import { FleetListeners } from './fleet-listeners.ts';
+import { HlsAuthorization } from './hls/hls-authorization.ts';
 import { HlsFeeds } from './hls/hls-feeds.ts';
 import { HlsHandler } from './hls/hls-handler.ts';
 import type { HlsParts } from './hls/hls-metrics.ts';
@@ -35,7 +40,11 @@ export type EdgeDeps = {
   readonly clock: Clock;
   readonly subjects: Subjects;
   readonly podId: string;
+  /** Listeners come to this server. */
+  readonly hasListeners: boolean;
   readonly fleet: FleetStatus;
+  readonly access: Access;
+  readonly log: Log;
   readonly accessLog: AccessLog | undefined;
   /** Product and version, as in the Server header. */
   readonly server: string;
@@ -56,6 +65,7 @@ export type EdgeApp = {
   readonly drain: ListenerDrain;
   readonly bans: BanList;
   readonly gate: ListenerGate;
+  readonly auth: ListenerAuth;
   /** True for request targets that {@link handleStream} takes. */
   readonly takesStream: (target: string) => boolean;
   readonly handleStream: (head: RequestHead, client: ClientConnection) => Promise<Handled>;
@@ -65,7 +75,7 @@ export type EdgeApp = {
   readonly start: () => Promise<void>;
   /** No new listeners. */
   readonly refuseNew: () => void;
-  readonly close: () => void;
+  readonly close: () => Promise<void>;
 };
 
 /** Requests that may wait for audio at once. */
@@ -78,6 +88,13 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
   const registry = new ListenerRegistry(clock, deps.onListenersChanged, deps.firstListenerId);
   const bans = new BanList({ bus, store, clock, subjects });
   const gate = new ListenerGate({ rules: settings.access, bans, registry, clock });
+  const auth = new ListenerAuth({
+    access: deps.access,
+    clock,
+    log: deps.log.child({ category: 'stream.auth' }),
+    server,
+    self: () => ({ name: settings.server.hostname || 'localhost', port: deps.port() }),
+  });
   const hasLimits = settings.mounts.some(({ values }) => (values.maxListeners ?? 0) > 0);
   const elsewhere = hasLimits ? new FleetListeners(store, clock, podId) : undefined;
   const { drainDelay, drainTime } = settings.edge;
@@ -90,6 +107,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     hub,
     registry,
     gate,
+    auth,
     waitingRoom,
     elsewhere,
     accessLog,
@@ -107,6 +125,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     store,
     subjects,
     podId,
+    onOver: (id, seconds) => auth.ended(id, seconds),
   });
   // Low latency listeners wait most of the time.
   const hlsWaitingRoom = new WaitingRoom(settings.server.maxConnections);
@@ -117,6 +136,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     feeds,
     sessions,
     gate,
+    authorization: new HlsAuthorization({ auth, sessions, clock }),
     waitingRoom: hlsWaitingRoom,
     server,
     isDraining: () => drain.isDraining,
@@ -144,6 +164,7 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     drain,
     bans,
     gate,
+    auth,
     takesStream: (target) => hls.takes(target) || streams.takes(target),
     handleStream: async (head, client) => {
       const handled = await hls.handle(head, client);
@@ -152,13 +173,14 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
     answerRepeated: (head, client) => hls.answerRepeated(head, client),
     handlePage: (request, response) => pages.handle(request, response),
     start: async () => {
-      await Promise.all([directory.catchUp(), sessions.start(), bans.catchUp()]);
+      const files = deps.hasListeners ? passwordFilesOf(settings) : [];
+      await Promise.all([directory.catchUp(), sessions.start(), bans.catchUp(), auth.start(files)]);
     },
     refuseNew: () => {
       streams.close();
       hls.close();
     },
-    close: () => {
+    close: async () => {
       responder.unsubscribe();
       mover.close();
       gate.close();
@@ -168,6 +190,14 @@ export function createEdge(deps: EdgeDeps): EdgeApp {
       feeds.close();
       sessions.close();
       directory.close();
+      await auth.close();
     },
   };
+}
+
+function passwordFilesOf(settings: Settings): Set<string> {
+  const guarded = settings.mounts
+    .map(({ pattern }) => mountSettingsFor(settings, pattern))
+    .filter(({ listenerAuth }) => listenerAuth === 'htpasswd');
+  return new Set(guarded.map(({ listenerPasswordFile }) => listenerPasswordFile));
 }

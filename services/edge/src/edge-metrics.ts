@@ -7,7 +7,7 @@ import { registerHlsMetrics } from './hls/hls-metrics.ts';
 
 export function registerEdgeMetrics(
   metrics: Metrics,
-  { registry, hub, waitingRoom, directory, hls, bans, gate }: EdgeApp,
+  { registry, hub, waitingRoom, directory, hls, bans, gate, auth }: EdgeApp,
 ): void {
   registerHlsMetrics(metrics, hls);
   const total = (field: keyof WheelStats | keyof AudioSequenceStats) => () => {
@@ -42,6 +42,28 @@ export function registerEdgeMetrics(
     'Listeners that were ended by a ban.',
     [],
     () => [{ value: gate.ended }],
+  );
+  metrics.registerCounter(
+    'legacystream_edge_listener_auth_total',
+    'Listeners of mounts with ListenerAuth that were let in, that were not, and questions that no back end answered.',
+    ['outcome'],
+    () =>
+      (['accepted', 'refused', 'failed'] as const).map((outcome) => ({
+        labels: { outcome },
+        value: auth.counts[outcome],
+      })),
+  );
+  metrics.registerGauge(
+    'legacystream_edge_listener_auth_waiting',
+    'Listeners that wait for the answer of a back end.',
+    [],
+    () => [{ value: auth.pending }],
+  );
+  metrics.registerCounter(
+    'legacystream_edge_listener_auth_reports_lost_total',
+    'Listeners who have gone and whose back end could not be told.',
+    [],
+    () => [{ value: auth.counts.removalsLost }],
   );
   metrics.registerGauge(
     'legacystream_edge_bans_active',

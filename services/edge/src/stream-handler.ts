@@ -16,9 +16,14 @@ import { parseQuery, splitTarget, textOf } from '@legacystream/core/protocols/qu
 import type { RequestHead } from '@legacystream/core/protocols/request-head.ts';
 import type { AccessLog } from '@legacystream/runtime/access-log.ts';
 import { type ClientConnection, closeWith } from '@legacystream/runtime/client-connection.ts';
-import { mountSettingsFor } from '@legacystream/runtime/config/mount-settings.ts';
+import {
+  type EffectiveMountSettings,
+  mountSettingsFor,
+} from '@legacystream/runtime/config/mount-settings.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
+import { authChallenge } from '@legacystream/runtime/http/raw-response.ts';
+import { type AuthVerdict, challengeTexts, type ListenerAuth } from './auth/listener-auth.ts';
 import type { ChannelHub } from './channel-hub.ts';
 import type { FleetListeners } from './fleet-listeners.ts';
 import { type GateRefusal, gateTexts, type ListenerGate } from './listener-gate.ts';
@@ -39,6 +44,7 @@ export type StreamHandlerDeps = {
   readonly hub: ChannelHub;
   readonly registry: ListenerRegistry;
   readonly gate: ListenerGate;
+  readonly auth: ListenerAuth;
   readonly waitingRoom: WaitingRoom;
   /** Listeners on other edges; absent when no mount has a limit. */
   readonly elsewhere: FleetListeners | undefined;
@@ -47,6 +53,8 @@ export type StreamHandlerDeps = {
 };
 
 type Request = {
+  /** Of the listener that it may become. */
+  readonly id: number;
   readonly head: RequestHead;
   readonly client: ClientConnection;
   readonly path: string;
@@ -84,19 +92,45 @@ export class StreamHandler implements ListenerOwner {
   async handle(head: RequestHead, client: ClientConnection): Promise<Handled> {
     if (!this.takes(head.target)) return 'pass';
     const path = streamPathOf(head.target)!;
-    const { clock, server } = this.#deps;
+    const { clock, server, registry } = this.#deps;
     if (head.method === 'OPTIONS') {
       client.socket.write(streamOptions(server, clock.wallMs()));
       return 'next';
     }
     const resume = resumeOf(head.target);
-    await this.#answer({ head, client, path, startedMs: clock.monotonicMs(), resume });
+    const id = registry.nextId();
+    await this.#answer({ id, head, client, path, startedMs: clock.monotonicMs(), resume });
     return 'taken';
   }
 
   async #answer(request: Request): Promise<void> {
-    const { settings, directory, hub, gate, waitingRoom, clock } = this.#deps;
-    const mount = mountSettingsFor(settings, request.path);
+    const { settings, directory, gate, auth } = this.#deps;
+    const { id, head, client, path } = request;
+    const mount = mountSettingsFor(settings, path);
+    if (mount.listenerAuth === 'off' || this.#closed) return this.#serve(request, mount);
+    // Those who may not listen at all, or not here, need not be asked about.
+    const refused = gate.refusal(client, head);
+    if (refused) return this.#forbid(request, refused);
+    if (!directory.find(path) && !mount.declared) return this.#notFound(request);
+    const verdict = await auth.admit({
+      id,
+      head,
+      ip: client.ip,
+      mountPath: path,
+      mount,
+      target: head.target,
+    });
+    try {
+      if (client.socket.destroyed) this.#log(request, 200, 0);
+      else if (verdict.granted) await this.#serve(request, mount);
+      else this.#challenge(request, verdict);
+    } finally {
+      auth.settle(id);
+    }
+  }
+
+  async #serve(request: Request, mount: EffectiveMountSettings): Promise<void> {
+    const { directory, hub, gate, waitingRoom, clock } = this.#deps;
     const deadlineMs = clock.monotonicMs() + mount.holdTimeout * 1000;
     const { socket } = request.client;
     // Who asks for the head of a certain place is told where that is by now.
@@ -148,7 +182,7 @@ export class StreamHandler implements ListenerOwner {
 
   /** @returns false when there is nothing to start with after all */
   #join(request: Request, state: MountState): boolean {
-    const { hub, registry, clock, server } = this.#deps;
+    const { hub, registry, auth, clock, server } = this.#deps;
     const channel = hub.demand(state);
     if (!channel.joinable) return false;
     const { head, client, path, resume } = request;
@@ -169,7 +203,7 @@ export class StreamHandler implements ListenerOwner {
       client.socket,
       wantsIcy,
       {
-        id: registry.nextId(),
+        id: request.id,
         mountPath: this.#texts.keep(path),
         ip: client.ip,
         userAgent: this.#texts.keep(head.headers.get('user-agent') ?? ''),
@@ -188,19 +222,25 @@ export class StreamHandler implements ListenerOwner {
       else channel.wheel.resume(listener, resumeAt);
     });
     registry.add(listener);
+    auth.begun(request.id, () => {
+      listener.wheel?.leave(listener);
+      listener.close('time-limit');
+    });
     return true;
   }
 
   left(listener: SocketListener): void {
-    const { registry, accessLog } = this.#deps;
+    const { registry, auth, accessLog } = this.#deps;
+    const seconds = registry.secondsConnected(listener);
     listener.wheel?.leave(listener);
     registry.remove(listener);
+    auth.ended(listener.details.id, seconds);
     accessLog?.record({
       ...listener.details,
       user: listener.details.username,
       status: 200,
       bytes: listener.bytesSent,
-      seconds: registry.secondsConnected(listener),
+      seconds,
     });
   }
 
@@ -236,6 +276,15 @@ export class StreamHandler implements ListenerOwner {
     const type = 'text/plain; charset=utf-8';
     closeWith(request.client.socket, streamRefusal(403, body, type, server, clock.wallMs()));
     this.#log(request, 403, body.length);
+  }
+
+  #challenge(request: Request, { status, retryAfterS }: AuthVerdict & { readonly granted: false }): void {
+    const { clock, server } = this.#deps;
+    const body = request.head.method === 'HEAD' ? '' : challengeTexts[status];
+    const field = status === 401 ? authChallenge.join(': ') : `Retry-After: ${retryAfterS}`;
+    const type = 'text/plain; charset=utf-8';
+    closeWith(request.client.socket, streamRefusal(status, body, type, server, clock.wallMs(), [field]));
+    this.#log(request, status, body.length);
   }
 
   #refuse(request: Request, status: number, reason: string): void {

@@ -11,7 +11,7 @@ import type { PasswordVerifier } from './passwords.ts';
 export type Credentials = { readonly user: string; readonly password: string };
 
 export type Verdict =
-  | { readonly granted: true; readonly role: 'admin' | 'source' | 'relay' }
+  | { readonly granted: true; readonly role: 'admin' | 'source' | 'relay' | 'listener' }
   | { readonly granted: false; readonly retryAfterMs: number };
 
 /** An address may fail this many times more over all mounts than on one. */
@@ -86,11 +86,27 @@ export class Access {
     });
   }
 
+  /**
+   * May this client listen to the mount? Counted apart from the logins of the mount's source,
+   * which may come from the same address.
+   * @param check tells whether the user and the password belong together
+   */
+  listener(
+    path: string,
+    credentials: Credentials | undefined,
+    ip: string,
+    check: (given: Credentials) => Promise<boolean>,
+  ): Promise<Verdict> {
+    return this.#limited(`listeners of ${path}`, ip, credentials, async (given) =>
+      (await check(given)) ? 'listener' : undefined,
+    );
+  }
+
   async #limited(
     path: string,
     ip: string,
     credentials: Credentials | undefined,
-    check: (given: Credentials) => Promise<'admin' | 'source' | 'relay' | undefined>,
+    check: (given: Credentials) => Promise<'admin' | 'source' | 'relay' | 'listener' | undefined>,
   ): Promise<Verdict> {
     const address = addressKey(ip);
     const pair = `${address} ${path}`;

@@ -2,6 +2,7 @@
  * `legacystream config check`: everything that is wrong with the configuration, one
  * finding a line as `file:line: message`, so that editors and pipelines can follow it.
  */
+import { checkListenerPasswordFiles } from '@legacystream/runtime/config/listener-auth-checks.ts';
 import { formatProblem } from '@legacystream/runtime/config/settings.ts';
 import type { CommandIo } from './command-io.ts';
 import { configurationFile, loadCommandSettings, type SettingsOptions } from './command-settings.ts';
@@ -11,7 +12,10 @@ export function runConfigCheck(
   options: SettingsOptions,
   io: Pick<CommandIo, 'env' | 'readFile' | 'stdout'>,
 ): number {
-  const { settings, origins, problems, warnings } = loadCommandSettings(options, io);
+  const loaded = loadCommandSettings(options, io);
+  const { settings, origins, warnings } = loaded;
+  const files = checkListenerPasswordFiles(settings, origins, (path) => io.readFile(path));
+  const problems = [...loaded.problems, ...files];
   for (const warning of warnings) io.stdout(`${warning.where}: warning: ${warning.message}\n`);
   for (const problem of problems) {
     const code = problem.code === 'LS_CONFIG_INVALID' ? '' : ` (${problem.code})`;

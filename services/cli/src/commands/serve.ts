@@ -9,6 +9,7 @@ import { hostname } from 'node:os';
 import type { Bus } from '@legacystream/core/ports/bus.ts';
 import type { StateStore } from '@legacystream/core/ports/state-store.ts';
 import { DemoSource } from '@legacystream/ingest/demo-source.ts';
+import { checkListenerPasswordFiles } from '@legacystream/runtime/config/listener-auth-checks.ts';
 import { formatProblem, type Settings } from '@legacystream/runtime/config/settings.ts';
 import { Lifecycle } from '@legacystream/runtime/lifecycle.ts';
 import { PortHub } from '@legacystream/runtime/message-port/port-hub.ts';
@@ -22,7 +23,7 @@ import { openBus } from '../open-bus.ts';
 import { openAccessLog, openLog } from '../open-logs.ts';
 import { openStore } from '../open-store.ts';
 import { createPod } from '../pod-app.ts';
-import { drains, missingFor, type PodRole, settingsOf, takesSources } from '../pod-role.ts';
+import { drains, missingFor, type PodRole, servesListeners, settingsOf, takesSources } from '../pod-role.ts';
 import { createPodTelemetry } from '../pod-telemetry.ts';
 import { productVersion } from '../product-version.ts';
 import { PublicPorts } from '../public-ports.ts';
@@ -42,8 +43,14 @@ export async function runServer(
   io: CommandIo,
 ): Promise<number | undefined> {
   const loaded = loadCommandSettings(options, io);
-  if (loaded.problems.length > 0) {
-    for (const problem of loaded.problems) io.stderr(`legacystream: ${formatProblem(problem)}\n`);
+  const problems = servesListeners(role)
+    ? [
+        ...loaded.problems,
+        ...checkListenerPasswordFiles(loaded.settings, loaded.origins, (path) => io.readFile(path)),
+      ]
+    : loaded.problems;
+  if (problems.length > 0) {
+    for (const problem of problems) io.stderr(`legacystream: ${formatProblem(problem)}\n`);
     return 1;
   }
   const missing = missingFor(role, loaded.settings);
@@ -184,8 +191,10 @@ export async function runServer(
 /** What is set, and checked, and has no effect, in this version or with what else is set. */
 function notInForce({ server, letsEncrypt, cloudflare }: Settings): string[] {
   const notes: string[] = [];
-  if (server.proxyProtocol !== 'off' && server.trustedProxies.length === 0) {
-    const refused = server.proxyProtocol === 'required' ? 'every connection' : 'every PROXY header';
+  const modes = [server.proxyProtocol, server.httpsProxyProtocol, server.shoutcastProxyProtocol];
+  const expects = modes.some((mode) => mode === 'optional' || mode === 'required');
+  if (expects && server.trustedProxies.length === 0) {
+    const refused = modes.includes('required') ? 'every connection to such a port' : 'every PROXY header';
     notes.push(
       `[Server] ProxyProtocol has nobody to believe: with TrustedProxies empty ${refused} is refused`,
     );

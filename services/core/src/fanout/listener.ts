@@ -5,7 +5,7 @@
  */
 
 /** Why the server ended a listener. */
-export type ListenerEnd = 'mount-ended' | 'too-slow' | 'killed' | 'banned' | 'shutdown';
+export type ListenerEnd = 'mount-ended' | 'too-slow' | 'killed' | 'banned' | 'time-limit' | 'shutdown';
 
 export abstract class Listener {
   readonly icy: boolean;

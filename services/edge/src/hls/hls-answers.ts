@@ -14,6 +14,8 @@ const playlistType = 'application/vnd.apple.mpegurl';
 const immutable = 'Cache-Control: public, max-age=31536000, immutable';
 const shortLived = 'Cache-Control: public, max-age=1';
 export const noStore = 'Cache-Control: no-store';
+/** Of playlists that not everybody may have. */
+export const privateOnly = 'Cache-Control: private, no-store';
 
 export class HlsAnswers {
   readonly #server: string;
@@ -33,10 +35,12 @@ export class HlsAnswers {
     return this.#compresses && /\bgzip\b/.test(headers.get('accept-encoding') ?? '');
   }
 
-  media(head: RequestHead, feed: HlsFeed, directives: Directives): HlsAnswer {
+  /** @param isPrivate nobody in between may keep it */
+  media(head: RequestHead, feed: HlsFeed, directives: Directives, isPrivate = false): HlsAnswer {
     const playlists = feed.playlists!;
     const window = feed.window!;
     const playlist = directives.skip && !feed.isOver ? playlists.delta : playlists.whole;
+    if (isPrivate) return this.playlist(head, playlist, privateOnly);
     // An old copy of what was waited for still answers the question that was asked.
     const maxAgeS =
       directives.msn !== undefined
@@ -88,14 +92,18 @@ export class HlsAnswers {
     );
   }
 
-  refusal(status: number, reason: string): HlsAnswer {
+  /** @param more header lines */
+  refusal(status: number, reason: string, more: readonly string[] = []): HlsAnswer {
     const fields = ['Content-Type: text/plain; charset=utf-8', isForAll(status) ? shortLived : noStore];
-    if (status === 503) fields.push('Retry-After: 2');
+    fields.push(...more);
+    if (status === 503 && more.length === 0) fields.push('Retry-After: 2');
     return new HlsAnswer(status, this.#server, fields, Buffer.from(reason));
   }
 }
 
+const personal = new Set([401, 403, 429]);
+
 /** A refusal that tells one listener from another must not be kept for others. */
 function isForAll(status: number): boolean {
-  return status !== 403 && status < 500;
+  return status < 500 && !personal.has(status);
 }

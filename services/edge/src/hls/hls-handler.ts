@@ -17,6 +17,8 @@ import {
 } from '@legacystream/runtime/config/mount-settings.ts';
 import type { Settings } from '@legacystream/runtime/config/settings.ts';
 import type { Handled } from '@legacystream/runtime/front-door/front-door.ts';
+import { authChallenge } from '@legacystream/runtime/http/raw-response.ts';
+import { challengeTexts } from '../auth/listener-auth.ts';
 import { gateTexts, type ListenerGate } from '../listener-gate.ts';
 import type { MountDirectory } from '../mount-directory.ts';
 import { streamOptions } from '../stream-headers.ts';
@@ -24,7 +26,8 @@ import type { WaitingRoom } from '../waiting-room.ts';
 import { AnswerSender } from './answer-sender.ts';
 import { isListed, isTooFarAhead, parseDirectives } from './blocking-reload.ts';
 import type { HlsAnswer } from './hls-answer.ts';
-import { HlsAnswers, noStore } from './hls-answers.ts';
+import { HlsAnswers, noStore, privateOnly } from './hls-answers.ts';
+import type { HlsAuthorization, HlsEntry } from './hls-authorization.ts';
 import type { HlsFeed } from './hls-feed.ts';
 import type { HlsFeeds } from './hls-feeds.ts';
 import type { HlsSessions } from './hls-sessions.ts';
@@ -39,6 +42,7 @@ export type HlsHandlerDeps = {
   readonly feeds: HlsFeeds;
   readonly sessions: HlsSessions;
   readonly gate: ListenerGate;
+  readonly authorization: HlsAuthorization;
   readonly waitingRoom: WaitingRoom;
   readonly server: string;
   /** Connections are to end, so that their clients come back elsewhere. */
@@ -49,6 +53,8 @@ type Request = {
   readonly head: RequestHead;
   readonly client: ClientConnection;
   readonly target: HlsTarget;
+  /** Of a mount with ListenerAuth: who asks was let in, and has this word. */
+  readonly entry?: HlsEntry & { readonly granted: true };
 };
 
 export type HlsRequestStats = {
@@ -142,11 +148,22 @@ export class HlsHandler {
     if (target.kind === 'resource') return this.#resource(feed, target.name);
     const refused = this.#refuseAtGate(request);
     if (refused) return refused;
-    if (feed.playlists) return this.#playlist(request, feed);
+    if (mount.listenerAuth !== 'off') return this.#withEntry(request, feed, mount);
     return this.#whenReady(request, feed, mount);
   }
 
+  async #withEntry(request: Request, feed: HlsFeed, mount: EffectiveMountSettings): Promise<HlsAnswer> {
+    const entry = await this.#deps.authorization.admit(request, mount);
+    if (entry.granted)
+      return this.#refuseAtGate(request) ?? this.#whenReady({ ...request, entry }, feed, mount);
+    const { status, retryAfterS } = entry;
+    const reason = entry.reason ?? (status === 403 ? '' : challengeTexts[status]);
+    const field = status === 401 ? authChallenge.join(': ') : `Retry-After: ${retryAfterS}`;
+    return this.#answers.refusal(status, reason, [field]);
+  }
+
   async #whenReady(request: Request, feed: HlsFeed, mount: EffectiveMountSettings): Promise<HlsAnswer> {
+    if (feed.playlists) return this.#playlist(request, feed);
     const isReady = () => feed.playlists !== undefined;
     const waitMs = Math.max(mount.holdTimeout, 2 * this.#deps.settings.hls.segmentDuration) * 1000;
     const met = await this.#deps.waitingRoom.during(() => feed.until(isReady, waitMs));
@@ -156,7 +173,7 @@ export class HlsHandler {
   }
 
   async #playlist(request: Request, feed: HlsFeed): Promise<HlsAnswer> {
-    const { head, client, target } = request;
+    const { head, client, target, entry } = request;
     const { sessions, waitingRoom } = this.#deps;
     if (target.kind === 'multivariant') return this.#multivariant(request, feed);
     const directives = parseDirectives(target.rawQuery);
@@ -165,10 +182,16 @@ export class HlsHandler {
     const visit =
       head.method === 'HEAD'
         ? undefined
-        : sessions.visit({ mountPath: target.mountPath, head, client, token: directives.token });
+        : sessions.visit({
+            mountPath: target.mountPath,
+            head,
+            client,
+            token: entry?.word ?? directives.token,
+          });
     if (visit && 'refused' in visit) return this.#answers.refusal(visit.refused, `${visit.reason}\r\n`);
     const isHere = () => isListed(feed.window!, directives) || feed.isOver;
-    if (isHere()) return this.#answers.media(head, feed, directives);
+    const isPrivate = entry !== undefined;
+    if (isHere()) return this.#answers.media(head, feed, directives, isPrivate);
     if (isTooFarAhead(feed.window!, directives))
       return this.#answers.refusal(400, 'So far ahead nothing can be waited for\r\n');
     const waitMs = holdTargets * feed.window!.targetDurationS * 1000;
@@ -176,23 +199,20 @@ export class HlsHandler {
     // Who waited may have been banned meanwhile.
     const refused = this.#refuseAtGate(request);
     if (refused) return refused;
-    if (met) return this.#answers.media(head, feed, directives);
+    if (met) return this.#answers.media(head, feed, directives, isPrivate);
     return this.#answers.refusal(
       503,
       met === undefined ? 'Too many listeners are waiting\r\n' : 'Nothing new came\r\n',
     );
   }
 
-  #multivariant({ head, target }: Request, feed: HlsFeed): HlsAnswer {
+  #multivariant({ head, target, entry }: Request, feed: HlsFeed): HlsAnswer {
     const { sessions } = this.#deps;
-    const token = sessions.newToken(target.mountPath);
+    const token = entry ? entry.word : sessions.newToken(target.mountPath);
     const uri = `hls/${sourceRendition}/${mediaPlaylistName}${token === undefined ? '' : `?s=${token}`}`;
     const text = renderMultivariantPlaylist([{ uri, window: feed.window! }]);
-    return this.#answers.playlist(
-      head,
-      rendered(text),
-      token === undefined ? 'Cache-Control: public, max-age=10' : noStore,
-    );
+    const forAll = token === undefined ? 'Cache-Control: public, max-age=10' : noStore;
+    return this.#answers.playlist(head, rendered(text), entry ? privateOnly : forAll);
   }
 
   #resource(feed: HlsFeed, name: string): HlsAnswer | Promise<HlsAnswer> {

@@ -25,7 +25,7 @@ import { ExpiringMap } from '@legacystream/runtime/expiring-map.ts';
 import type { ListenerRegistry } from '../listener-registry.ts';
 import { TextTable } from '../text-table.ts';
 import { HlsSession, SessionQueue } from './hls-session.ts';
-import { HlsTokens, loadTokenKey, tokenChars } from './hls-token.ts';
+import { HlsTokens, identityOf, loadTokenKey } from './hls-token.ts';
 import { SessionClaims } from './session-claims.ts';
 
 export type HlsVisit = {
@@ -53,6 +53,8 @@ export type HlsSessionsDeps = {
   readonly podId: string;
   /** How many are counted at most; others are served all the same. */
   readonly maxSessions?: number;
+  /** Told of each session that is over, whoever counted it, with the seconds for which it listened. */
+  readonly onOver?: (id: number, seconds: number) => void;
 };
 
 /**
@@ -146,14 +148,30 @@ export class HlsSessions {
     return this.#tokens?.make(mountPath);
   }
 
+  /** For a listener who may be let in: the beginning of its word, and the id that it will have. */
+  newSeed(mountPath: string): { readonly text: string; readonly id: number } | undefined {
+    const text = this.#tokens?.makeSeed();
+    return text === undefined ? undefined : { text, id: idOf(hashOf(keyOf(mountPath, text))) };
+  }
+
+  /** The word of who was let in. @param untilS seconds since 1970 */
+  authorize(mountPath: string, seed: string, untilS: number): string | undefined {
+    return this.#tokens?.authorize(mountPath, seed, untilS);
+  }
+
+  /** @see HlsTokens.authorizedUntil */
+  authorizedUntil(mountPath: string, word: string): number | undefined {
+    return this.#tokens?.authorizedUntil(mountPath, word);
+  }
+
   /** A media playlist was asked for. */
   visit(visit: HlsVisit): HlsAdmission {
     if (!this.#claims || this.#isClosed) return uncounted;
     const { mountPath, token, client } = visit;
     let key: string | undefined;
     let session: HlsSession | undefined;
-    if (this.#tokens && token?.length === tokenChars) {
-      key = `${mountPath}\n${token}`;
+    if (this.#tokens && token !== undefined) {
+      key = keyOf(mountPath, token);
       session = this.#sessions.get(key);
       // One that was not made here, or for another mount, says nothing; the listener may come all the same.
       if (!session && !this.#tokens.check(mountPath, token)) key = undefined;
@@ -208,7 +226,7 @@ export class HlsSessions {
   #begin(visit: HlsVisit, key: string): HlsAdmission {
     const { roomOf } = this.#deps;
     const { mountPath, client } = visit;
-    const hash = digest('sha256', key, 'binary').slice(0, 8);
+    const hash = hashOf(key);
     if (this.#killed.get(hash)) return wasKilled;
     if (this.#sessions.size >= this.#maxSessions) return uncounted;
     // Who comes from another edge is among those that fill the mount.
@@ -227,7 +245,7 @@ export class HlsSessions {
 
   #detailsOf({ mountPath, head, client, token }: HlsVisit, hash: string) {
     const { registry, clock } = this.#deps;
-    const ownId = firstId + Number(Buffer.from(hash, 'latin1').readBigUInt64BE() >> 12n);
+    const ownId = idOf(hash);
     return {
       // Two of one number are as good as impossible; then one has another number on each edge.
       id: registry.find(mountPath, ownId) ? registry.nextId() : ownId,
@@ -304,7 +322,7 @@ export class HlsSessions {
 
   #close(session: HlsSession, reason: ListenerEnd): void {
     if (this.#byHash.get(session.hash) !== session) return;
-    if (reason === 'killed') {
+    if (reason === 'killed' || reason === 'time-limit') {
       this.#remember(session.hash);
       this.#claims?.kill(session.hash);
     }
@@ -321,16 +339,18 @@ export class HlsSessions {
     this.#sessions.delete(session.key);
     if (this.#byHash.get(session.hash) === session) this.#byHash.delete(session.hash);
     session.isOver = true;
+    const { details, visitedMs, bytesSent } = session;
+    // Nobody tells when a listener of HLS leaves; the last request is the last that is known.
+    const seconds = Math.floor((visitedMs - details.startedMs) / 1000);
+    this.#deps.onOver?.(details.id, seconds);
     if (!session.isHeld) return;
     this.#deps.registry.removeSession(session);
-    const { details, visitedMs, bytesSent } = session;
     this.#deps.accessLog?.record({
       ...details,
       user: details.username,
       status: 200,
       bytes: bytesSent,
-      // Nobody tells when a listener of HLS leaves; the last request is the last that is known.
-      seconds: Math.floor((visitedMs - details.startedMs) / 1000),
+      seconds,
     });
   }
 
@@ -343,6 +363,18 @@ export class HlsSessions {
     }
     this.#killed.sweep(maxSweep);
   }
+}
+
+function keyOf(mountPath: string, token: string): string {
+  return `${mountPath}\n${identityOf(token)}`;
+}
+
+function hashOf(key: string): string {
+  return digest('sha256', key, 'binary').slice(0, 8);
+}
+
+function idOf(hash: string): number {
+  return firstId + Number(Buffer.from(hash, 'latin1').readBigUInt64BE() >> 12n);
 }
 
 /** The target of a request without the parameter that holds the token. */

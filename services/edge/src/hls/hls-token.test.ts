@@ -4,7 +4,7 @@ import { LegacyStreamError } from '@legacystream/core/errors.ts';
 import { ManualClock } from '@legacystream/core/manual-clock.ts';
 import { MemoryStateStore } from '@legacystream/runtime/memory-state-store.ts';
 import fc from 'fast-check';
-import { HlsTokens, loadTokenKey } from './hls-token.ts';
+import { HlsTokens, identityOf, loadTokenKey } from './hls-token.ts';
 
 const key = Buffer.from('a key');
 const tokens = new HlsTokens(key);
@@ -35,6 +35,34 @@ test('no other spelling and no other word is a token', () => {
       assert.equal(tokens.check('/live.mp3', word), false);
     }),
   );
+});
+
+test('a word of who was let in says until when, for its mount alone, and tells listeners apart', () => {
+  const seed = tokens.makeSeed();
+  const word = tokens.authorize('/live.mp3', seed, 1_800_000_000);
+  assert.match(word, /^[A-Za-z0-9_-]{46}$/);
+  assert.equal(tokens.authorizedUntil('/live.mp3', word), 1_800_000_000);
+  assert.equal(new HlsTokens(Buffer.from('a key')).authorizedUntil('/live.mp3', word), 1_800_000_000);
+  assert.equal(tokens.check('/live.mp3', word), true);
+  assert.equal(identityOf(word), identityOf(tokens.authorize('/live.mp3', seed, 1_900_000_000)));
+  assert.notEqual(
+    identityOf(word),
+    identityOf(tokens.authorize('/live.mp3', tokens.makeSeed(), 1_800_000_000)),
+  );
+  for (const none of [
+    tokens.authorize('/other.mp3', seed, 1_800_000_000),
+    tokens.make('/live.mp3'),
+    seed,
+    '',
+  ])
+    assert.equal(tokens.authorizedUntil('/live.mp3', none), undefined);
+  assert.equal(new HlsTokens(Buffer.from('another key')).authorizedUntil('/live.mp3', word), undefined);
+  for (let at = 0; at < word.length; at += 1) {
+    const forged = `${word.slice(0, at)}${word[at] === 'A' ? 'B' : 'A'}${word.slice(at + 1)}`;
+    assert.equal(tokens.authorizedUntil('/live.mp3', forged), undefined, forged);
+  }
+  const plain = tokens.make('/live.mp3');
+  assert.equal(identityOf(plain), plain);
 });
 
 test('the setting is the key, and the store is not asked', async () => {

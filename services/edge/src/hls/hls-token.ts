@@ -5,14 +5,24 @@
  * A token names no pod and no time, so that every edge takes it, for ever: a playlist that
  * was bookmarked plays on. It is no credential. Everybody who asks is given one, and the tag
  * only keeps strangers from filling the counts of a mount with words of their own.
+ *
+ * A mount with `ListenerAuth` gives longer ones, which are credentials: between the random bytes
+ * and 16 bytes of an HMAC stand the seconds since 1970 until which their holder may listen.
  */
 import { createHmac, randomBytes, timingSafeEqual } from 'node:crypto';
 import type { Json, StateStore } from '@legacystream/core/ports/state-store.ts';
 
 const randomLength = 12;
 const tagLength = 8;
+const maxTokenChars = 64;
+const untilLength = 6;
+const proofLength = 16;
+/** The random bytes of a token, which are whole characters of base64url. */
+const seedChars = 16;
 /** What 20 bytes are in base64url. */
-export const tokenChars = 27;
+const tokenChars = 27;
+/** Keeps the two kinds from passing for one another. */
+const proofLabel = 'authorized';
 
 export class HlsTokens {
   readonly #key: Uint8Array;
@@ -26,22 +36,64 @@ export class HlsTokens {
     return Buffer.concat([random, this.#tag(random, mountPath)]).toString('base64url');
   }
 
-  /** True for what was made for that very mount with the same key. */
+  /** True for what was made for that very mount with the same key, of either kind and of any age. */
   check(mountPath: string, token: string): boolean {
-    if (token.length !== tokenChars) return false;
-    const bytes = Buffer.from(token, 'base64url');
-    // Bits that a decoder throws away would let one token be spelt in several ways.
-    if (bytes.length !== randomLength + tagLength || bytes.toString('base64url') !== token) return false;
+    const bytes = decodeExactly(token);
+    if (bytes?.length !== randomLength + tagLength)
+      return this.authorizedUntil(mountPath, token) !== undefined;
     return timingSafeEqual(
       bytes.subarray(randomLength),
       this.#tag(bytes.subarray(0, randomLength), mountPath),
     );
   }
 
+  /** The random beginning of a token. */
+  makeSeed(): string {
+    return randomBytes(randomLength).toString('base64url');
+  }
+
+  /** @param untilS seconds since 1970 */
+  authorize(mountPath: string, seed: string, untilS: number): string {
+    const head = Buffer.alloc(randomLength + untilLength);
+    head.write(seed, 'base64url');
+    head.writeUIntBE(untilS, randomLength, untilLength);
+    return Buffer.concat([head, this.#proof(head, mountPath)]).toString('base64url');
+  }
+
+  /** Until when its holder may listen to that mount, be it over; undefined for what does not say so. */
+  authorizedUntil(mountPath: string, token: string): number | undefined {
+    const bytes = decodeExactly(token);
+    const headLength = randomLength + untilLength;
+    if (bytes?.length !== headLength + proofLength) return undefined;
+    const head = bytes.subarray(0, headLength);
+    if (!timingSafeEqual(bytes.subarray(headLength), this.#proof(head, mountPath))) return undefined;
+    return head.readUIntBE(randomLength, untilLength);
+  }
+
+  #proof(head: Uint8Array, mountPath: string): Buffer {
+    const mac = createHmac('sha256', this.#key).update(proofLabel).update(head).update(mountPath);
+    return mac.digest().subarray(0, proofLength);
+  }
+
   #tag(random: Uint8Array, mountPath: string): Buffer {
     const digest = createHmac('sha256', this.#key).update(random).update(mountPath).digest();
     return digest.subarray(0, tagLength);
   }
+}
+
+/**
+ * What a listener is known by: its whole token, and of a longer one the beginning, which is
+ * there before the rest is.
+ */
+export function identityOf(token: string): string {
+  return token.length > tokenChars ? token.slice(0, seedChars) : token;
+}
+
+/** Bits that a decoder throws away would let one token be spelt in several ways. */
+function decodeExactly(token: string): Buffer | undefined {
+  if (token.length > maxTokenChars) return undefined;
+  const bytes = Buffer.from(token, 'base64url');
+  return bytes.toString('base64url') === token ? bytes : undefined;
 }
 
 export type TokenKeyDeps = {

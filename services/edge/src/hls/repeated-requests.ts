@@ -145,7 +145,10 @@ export class RepeatedRequests {
   #learnPath(path: string): KnownPath | undefined {
     const target = parseHlsTarget(path);
     if (!target || target.kind === 'multivariant' || target.rendition !== sourceRendition) return undefined;
-    if (!mountSettingsFor(this.#deps.settings, target.mountPath).hls) return undefined;
+    const mount = mountSettingsFor(this.#deps.settings, target.mountPath);
+    if (!mount.hls) return undefined;
+    // Whether a player may still have a playlist is asked anew each time.
+    if (target.kind === 'media' && mount.listenerAuth !== 'off') return undefined;
     const { mountPath, rendition } = target;
     const name = target.kind === 'media' ? mediaPlaylistName : target.name;
     const known = { mountPath, name, group: hlsGroup(mountIdOf(mountPath), rendition) };

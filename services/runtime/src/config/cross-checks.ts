@@ -3,8 +3,9 @@
  * together, and passwords that are no protection.
  */
 import { parsePasswordHash } from '../passwords.ts';
+import { checkListenerAuth } from './listener-auth-checks.ts';
 import { mountSection, plainSections } from './setting-catalogue.ts';
-import { invalid } from './setting-layer.ts';
+import { invalid, whereOf } from './setting-layer.ts';
 import type { Origin, SettingProblem, Settings } from './settings.ts';
 import { isHashedPassword, passwordWeakness } from './weak-password.ts';
 
@@ -17,6 +18,7 @@ export function crossCheck(settings: Settings, origins: ReadonlyMap<string, Orig
   checkTls(settings, origins, findings);
   checkSids(settings, origins, findings);
   checkPasswords(settings, origins, findings);
+  findings.problems.push(...checkListenerAuth(settings, origins));
   return findings;
 }
 
@@ -181,12 +183,4 @@ function checkPasswords(
 
 function isWildcard(address: string): boolean {
   return address === '::' || address === '0.0.0.0';
-}
-
-/** The place of the first of the settings that somebody wrote. */
-function whereOf(origins: ReadonlyMap<string, Origin>, ...paths: string[]): string {
-  const written = paths
-    .map((path) => origins.get(path))
-    .find((origin) => origin && origin.layer !== 'defaults');
-  return written?.where ?? 'defaults';
 }

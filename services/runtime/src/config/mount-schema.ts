@@ -3,7 +3,7 @@
  * `inherits` a plain one, that one speaks; its own default then only documents.
  */
 import { type Static, Type } from 'typebox';
-import { choice, integer, password, text, toggle } from './setting-schema.ts';
+import { choice, integer, list, password, seconds, secret, text, toggle } from './setting-schema.ts';
 import { settingsSchema } from './settings-schema.ts';
 
 const { auth, streaming, hls } = settingsSchema.properties;
@@ -31,6 +31,54 @@ export const mountSchema = Type.Object(
     ),
     hidden: toggle(false, 'Leave the mount out of public lists and pages.'),
     maxListeners: integer(0, { minimum: 0, maximum: 10_000_000 }, 'Most listeners at once. 0: no limit.'),
+    listenerAuth: choice(
+      'off',
+      ['off', 'htpasswd', 'url'],
+      'Who may listen. `off`: everybody. `htpasswd`: who has a name and password in `ListenerPasswordFile`. `url`: who is let in by `ListenerAddUrl`, as Icecast asks it.',
+    ),
+    listenerPasswordFile: text(
+      '',
+      'File of `user:hash` lines: Icecast’s MD5, `$apr1$`, or as `legacystream hash-password` prints them. Read again when it has changed.',
+    ),
+    listenerAddUrl: secret('URL that is asked for each listener; may hold `user:password@`.', {
+      format: 'httpUrl',
+    }),
+    listenerRemoveUrl: secret('URL that is told when a listener who was let in has gone.', {
+      format: 'httpUrl',
+    }),
+    authUser: text(
+      '',
+      'User for both URLs. Empty: that of the URL, else the listener’s own name and password.',
+      {
+        format: 'optionalName',
+      },
+    ),
+    authPassword: secret('Password for both URLs.'),
+    authPasswordFile: text('', 'File that holds AuthPassword.', { fileOf: 'authPassword' }),
+    authHeader: text(
+      'icecast-auth-user: 1',
+      'Header of the answer that lets a listener in. The default is compared whole, another one as a beginning.',
+      { format: 'headerLine' },
+    ),
+    timelimitHeader: text(
+      'icecast-auth-timelimit:',
+      'Header of the answer with the seconds after which the listener is ended.',
+      { format: 'headerLine' },
+    ),
+    authForwardHeaders: list('headerName', 'Headers of the listener that are passed on to `ListenerAddUrl`.'),
+    authHeaderPrefix: text('', 'Put before the names of those in the request, such as `ClientHeader.`.', {
+      format: 'formName',
+    }),
+    authTimeout: seconds(
+      10,
+      { minimum: 0.1, maximum: 60 },
+      'How long a listener waits for the answer of `ListenerAddUrl`.',
+    ),
+    authFailure: choice(
+      'refuse',
+      ['refuse', 'allow'],
+      'What becomes of listeners while `ListenerAddUrl` gives no answer.',
+    ),
     linger: own(linger, 'streaming.linger'),
     sourceTimeout: own(sourceTimeout, 'streaming.sourceTimeout'),
     defaultLatency: own(defaultLatency, 'streaming.defaultLatency'),

@@ -19,6 +19,15 @@ export const settingFormats = {
     matches: (t) => t === '' || isCharset(t),
   },
   domain: { expected: 'domain names', matches: (t) => isHostName(t.startsWith('*.') ? t.slice(2) : t) },
+  formName: {
+    expected: 'letters, digits, dots, dashes and underscores, or nothing',
+    matches: (t) => /^[A-Za-z0-9._-]{0,64}$/.test(t),
+  },
+  headerLine: {
+    expected: 'the beginning of a header line, its name with a colon',
+    matches: (t) => /^[A-Za-z0-9_-]{1,64}:[\u0020-\u007e]*$/.test(t),
+  },
+  headerName: { expected: 'names of headers', matches: (t) => /^[A-Za-z0-9_-]{1,64}$/.test(t) },
   hostName: { expected: 'a host name, or nothing', matches: (t) => t === '' || isHostName(t) },
   httpUrl: { expected: 'an http:// or https:// URL, or nothing', matches: (t) => t === '' || isHttpUrl(t) },
   httpUrls: {
@@ -38,6 +47,10 @@ export const settingFormats = {
   name: {
     expected: 'a name without colon or control character',
     matches: (t) => /^[^:\u0000-\u001f\u007f]+$/.test(t),
+  },
+  optionalName: {
+    expected: 'a name without colon or control character, or nothing',
+    matches: (t) => /^[^:\u0000-\u001f\u007f]*$/.test(t),
   },
   optionalToken: {
     expected: 'letters, digits and dashes, at most 63, or nothing',

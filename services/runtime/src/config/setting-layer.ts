@@ -4,7 +4,7 @@
  */
 import { nearestName } from './nearest-name.ts';
 import { type KnownSection, type KnownSetting, mountSection, plainSections } from './setting-catalogue.ts';
-import type { SettingLayer, SettingProblem } from './settings.ts';
+import type { Origin, SettingLayer, SettingProblem } from './settings.ts';
 
 export type LayerEntry = {
   readonly section: KnownSection;
@@ -30,6 +30,14 @@ export type LayerContent = {
 
 export function invalid(where: string, message: string): SettingProblem {
   return { code: 'LS_CONFIG_INVALID', where, message };
+}
+
+/** The place of the first of the settings that somebody wrote. */
+export function whereOf(origins: ReadonlyMap<string, Origin>, ...paths: string[]): string {
+  const written = paths
+    .map((path) => origins.get(path))
+    .find((origin) => origin && origin.layer !== 'defaults');
+  return written?.where ?? 'defaults';
 }
 
 /** `unknown key "HtpPort" in [Server]; did you mean HttpPort?` */

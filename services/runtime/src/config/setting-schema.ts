@@ -91,7 +91,7 @@ export function text(
   });
 }
 
-export function secret(description: string, extra: Extra = {}) {
+export function secret(description: string, extra: { readonly format?: SettingFormat } & Extra = {}) {
   return text('', description, { secret: true, ...extra });
 }
 
