@@ -19,6 +19,8 @@ export const figureNames: Readonly<Record<string, FigureName>> = {
   soakRssBytes: { label: 'resident at the end', ...mib },
   soakLargestRssBytes: { label: 'resident at most', ...mib },
   soakSeconds: { label: 'seconds watched', unit: '' },
+  startMs: { label: 'start to first byte of audio', unit: 'ms' },
+  firstStartMs: { label: 'the same, where it never ran before', unit: 'ms' },
   comings: { label: 'listeners that came and left', unit: '' },
   soakBytesPerMinute: { label: 'growth of memory a minute', ...kib },
   gapP99Ms: { label: 'longest silence of a listener, p99', unit: 'ms' },

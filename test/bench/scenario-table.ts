@@ -8,6 +8,7 @@ import { memory } from './scenarios/memory.ts';
 import type { Scenario } from './scenarios/scenario.ts';
 import { slowClients } from './scenarios/slow-clients.ts';
 import { soak } from './scenarios/soak.ts';
+import { start } from './scenarios/start.ts';
 import { storm } from './scenarios/storm.ts';
 
 export const scenarios: readonly Scenario[] = [
@@ -21,5 +22,6 @@ export const scenarios: readonly Scenario[] = [
   ingest,
   hls,
   lowLatency,
+  start,
   soak,
 ];

@@ -3,8 +3,9 @@
  * The `legacystream` command. Plain JavaScript, so that a Node too old for the
  * sources answers with one sentence instead of a syntax error.
  *
- * The flag above keeps what is young in memory small: by default a burst of work (mounts that
- * get their first listeners) leaves a process some 100 MB larger for good.
+ * The flags above keep a process small: the one bounds what is young in memory, of which a burst
+ * of work (mounts that get their first listeners) would leave some 100 MB for good; the other
+ * lets it be collected when there is nothing else to do (memory-reducer.ts).
  */
 import module from 'node:module';
 
