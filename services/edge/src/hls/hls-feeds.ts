@@ -77,6 +77,7 @@ export class HlsFeeds {
 
   #dropIdle(): void {
     const nowMs = this.#clock.monotonicMs();
+    this.#deps.cache.sweep(nowMs);
     for (const [group, feed] of this.#feeds) {
       if (nowMs - feed.usedMs < idleMs && !feed.isGone) continue;
       feed.close();

@@ -37,3 +37,22 @@ test('a group is let go as one', () => {
   cache.deleteGroup('');
   assert.equal(cache.bytes, 0);
 });
+
+test('what nobody has asked for in three minutes goes, and what is asked for stays', () => {
+  const cache = new SegmentCache(100_000);
+  cache.sweep(1_000_000);
+  cache.put('old', kilobyte());
+  cache.put('used', kilobyte());
+  for (let second = 5; second <= 170; second += 5) {
+    cache.sweep(1_000_000 + second * 1000);
+    assert.ok(cache.get('used'));
+  }
+  cache.put('new', kilobyte());
+  cache.sweep(1_180_000);
+  assert.deepEqual(
+    ['old', 'used', 'new'].map((name) => cache.get(name) !== undefined),
+    [false, true, true],
+  );
+  cache.sweep(1_400_000);
+  assert.equal(cache.bytes, 0);
+});

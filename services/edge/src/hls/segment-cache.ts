@@ -1,17 +1,21 @@
 /**
  * The segments, parts and initialization sections that this edge has at hand, of all mounts
- * together: bounded in bytes, those that nobody asked for longest go first.
+ * together: bounded in bytes, those that nobody asked for longest go first. What nobody has
+ * asked for in minutes goes too: players follow the end of the list, and the store has the rest.
  */
 const overheadBytes = 300;
+const maxIdleMs = 180_000;
 
-type Entry = { readonly data: Uint8Array; usedAt: number };
+type Entry = { readonly data: Uint8Array; usedAt: number; usedMs: number };
 
 export class SegmentCache {
   readonly #maxBytes: number;
   readonly #entries = new Map<string, Entry>();
   #bytes = 0;
-  /** Grows with every piece that comes. */
+  /** Grows with every piece that comes, and with every sweep. */
   #age = 0;
+  /** At the last sweep: a use is timed no more exactly than that. */
+  #nowMs = 0;
 
   constructor(maxBytes: number) {
     this.#maxBytes = maxBytes;
@@ -28,6 +32,7 @@ export class SegmentCache {
       // Put last, so that the order of the map is that of the latest use; what is used again and
       // again before anything else comes is there already.
       entry.usedAt = this.#age;
+      entry.usedMs = this.#nowMs;
       this.#entries.delete(key);
       this.#entries.set(key, entry);
     }
@@ -37,11 +42,21 @@ export class SegmentCache {
   put(key: string, data: Uint8Array): void {
     this.delete(key);
     this.#age += 1;
-    this.#entries.set(key, { data, usedAt: this.#age });
+    this.#entries.set(key, { data, usedAt: this.#age, usedMs: this.#nowMs });
     this.#bytes += data.byteLength + overheadBytes;
     for (const oldest of this.#entries.keys()) {
       if (this.#bytes <= this.#maxBytes) break;
       this.delete(oldest);
+    }
+  }
+
+  /** To be called every few seconds. @param nowMs monotonic */
+  sweep(nowMs: number): void {
+    this.#nowMs = nowMs;
+    this.#age += 1;
+    for (const [key, { usedMs }] of this.#entries) {
+      if (nowMs - usedMs < maxIdleMs) break;
+      this.delete(key);
     }
   }
 
