@@ -4,7 +4,16 @@
  * name in the INI file; a key's name there is the property with a capital letter.
  */
 import { type Static, Type } from 'typebox';
+import {
+  busSchema,
+  clusterSchema,
+  controlSchema,
+  edgeSchema,
+  ingestSchema,
+  storeSchema,
+} from './cluster-schema.ts';
 import { hlsSchema } from './hls-schema.ts';
+import { serverSchema } from './server-schema.ts';
 import {
   bytes,
   choice,
@@ -16,80 +25,7 @@ import {
   secret,
   text,
   toggle,
-  wordOrInteger,
 } from './setting-schema.ts';
-
-const server = Type.Object(
-  {
-    httpPort: port(
-      8000,
-      'Port for everything without TLS: sources, listeners, pages and the admin interface. 0 takes any free one.',
-    ),
-    httpsPort: port(
-      8443,
-      'Port for everything with TLS, opened when [SSL] Enabled is true. 0 takes any free one.',
-    ),
-    shoutcastPort: wordOrInteger(
-      'auto',
-      ['auto', 'off'],
-      { minimum: 0, maximum: 65535 },
-      'Port for SHOUTcast v1 sources. `auto` is HttpPort + 1, which is where such encoders connect, or any free port when HttpPort is 0.',
-    ),
-    bindAddress: text('::', 'Address to listen on. `::` is every address of the machine, IPv4 included.', {
-      format: 'address',
-    }),
-    dataDir: text(
-      'data',
-      'Directory for what must outlive a restart. A relative path starts at the working directory.',
-    ),
-    maxConnections: integer(
-      100_000,
-      { minimum: 1, maximum: 10_000_000 },
-      'Most connections open at once; a further one is answered 503.',
-    ),
-    workerThreads: wordOrInteger(
-      1,
-      ['auto'],
-      { minimum: 1, maximum: 256 },
-      'Threads that serve listeners. `auto` is one for each processor core.',
-    ),
-    publicUrl: text(
-      '',
-      'Address under which listeners reach the server, as written into playlists and pages. Empty: taken from each request.',
-      { format: 'httpUrl' },
-    ),
-    trustedProxies: list(
-      'ipRange',
-      'Proxies whose word on the listener’s address and scheme is believed. Others are ignored.',
-    ),
-    proxyProtocol: choice(
-      'off',
-      ['off', 'optional', 'required'],
-      'Whether connections begin with the PROXY protocol, version 1 or 2, by which a TCP load balancer names the client. On every public port that has no setting of its own, before TLS, and from TrustedProxies alone. `optional` takes connections with it and without; `required` refuses those without it, and those of everybody else. With `optional`, a trusted proxy that passes TCP on without it would let clients write it themselves.',
-    ),
-    httpsProxyProtocol: choice(
-      'same',
-      ['same', 'off', 'optional', 'required'],
-      'The same for HttpsPort. `same`: as ProxyProtocol says.',
-    ),
-    shoutcastProxyProtocol: choice(
-      'same',
-      ['same', 'off', 'optional', 'required'],
-      'The same for ShoutcastPort. `same`: as ProxyProtocol says.',
-    ),
-    location: text('Earth', 'Where the server stands, as status pages show it.', { format: 'line' }),
-    admin: text('admin@localhost', 'Whom to write to, as status pages show it.', { format: 'line' }),
-    hostname: text(
-      '',
-      'Host name for status pages and playlists. Empty: taken from PublicUrl, else from each request.',
-      { format: 'hostName' },
-    ),
-    shoutcastMount: text('/stream', 'Mount for SHOUTcast sources that name no stream id of a [Mount].', {
-      format: 'mountPath',
-    }),
-  },
-  { title: 'Server', description: 'The listening ports and what the server says of itself.' },
-);
 
 const telemetry = Type.Object(
   {
@@ -101,99 +37,6 @@ const telemetry = Type.Object(
     ),
   },
   { title: 'Telemetry', description: 'Metrics and health checks, on a port of their own.' },
-);
-
-const cluster = Type.Object(
-  {
-    name: text('local', 'Name that servers which work together share.', { format: 'token' }),
-    podId: text('', 'Name of this server within the cluster, unlike any other’s. Empty: the host name.', {
-      format: 'optionalToken',
-    }),
-  },
-  { title: 'Cluster', description: 'Which servers belong together.' },
-);
-
-const bus = Type.Object(
-  {
-    url: secret(
-      'Where NATS is: `nats://[user:password@]host:4222,host2:4222`, or `tls://…`. Empty: the bus is within the process, which then stands alone.',
-    ),
-    urlFile: text('', 'File that holds Url.', { fileOf: 'url' }),
-    credentialsFile: text('', 'File with credentials of NATS (a `.creds` file with JWT and key).'),
-    caPath: text('', 'PEM file with the authorities that NATS’s certificate is checked against.'),
-    certificatePath: text('', 'PEM file with the certificate to show to NATS.'),
-    privateKeyPath: text('', 'PEM file with its private key.'),
-    replicas: wordOrInteger(
-      'auto',
-      ['auto'],
-      { minimum: 1, maximum: 5 },
-      'Copies of the recent audio that NATS keeps. `auto` is three where there are three servers, else one.',
-    ),
-    historyBytes: bytes(
-      512 * 1024 * 1024,
-      { minimum: 1024 * 1024, maximum: 64 * 1024 * 1024 * 1024 },
-      'Memory of NATS for recent audio, from which edges catch up. NATS sets it aside at once, for each copy.',
-    ),
-  },
-  { title: 'Bus', description: 'What carries audio and messages between servers that work together.' },
-);
-
-const store = Type.Object(
-  {
-    url: secret(
-      'Where Redis or Valkey is: `redis://[user:password@]host:6379`, `redis+sentinel://host:26379,…/name` or `redis+cluster://host:6379,…`; `rediss…` with TLS. Empty: the store is within the process, and in DataDir.',
-    ),
-    urlFile: text('', 'File that holds Url.', { fileOf: 'url' }),
-    keyPrefix: text('ls:', 'What every key begins with, so that others may use the same Redis.', {
-      format: 'line',
-    }),
-    caPath: text('', 'PEM file with the authorities that Redis’s certificate is checked against.'),
-    certificatePath: text('', 'PEM file with the certificate to show to Redis.'),
-    privateKeyPath: text('', 'PEM file with its private key.'),
-    outageGrace: seconds(
-      3600,
-      { minimum: 10, maximum: 604_800 },
-      'How long a source stays on air while the store cannot be reached.',
-    ),
-  },
-  { title: 'Store', description: 'What servers that work together remember together.' },
-);
-
-const ingest = Type.Object(
-  {
-    url: text(
-      '',
-      'Where an edge passes sources on to: `http://ingest:8000`, or several with commas. Empty: sources connect to an ingest themselves.',
-      { format: 'httpUrls' },
-    ),
-  },
-  { title: 'Ingest', description: 'Where sources go in a cluster.' },
-);
-
-const edge = Type.Object(
-  {
-    drainDelay: seconds(
-      5,
-      { minimum: 0, maximum: 600 },
-      'How long an edge that is told to end goes on as before, while /lbz says that newcomers should go elsewhere.',
-    ),
-    drainTime: seconds(
-      20,
-      { minimum: 0, maximum: 86_400 },
-      'Time over which an edge that is told to end then sends its listeners away, a few at a time.',
-    ),
-  },
-  { title: 'Edge', description: 'How an edge of a cluster goes.' },
-);
-
-const control = Type.Object(
-  {
-    port: port(8080, 'Port of a control server. 0 takes any free one.'),
-    url: text('', 'Where an edge passes /api and /dashboard on to: `http://control:8080`. Empty: nowhere.', {
-      format: 'httpUrl',
-    }),
-  },
-  { title: 'Control', description: 'Where operators go in a cluster.' },
 );
 
 const auth = Type.Object(
@@ -374,14 +217,14 @@ const log = Type.Object(
 );
 
 export const settingsSchema = Type.Object({
-  server,
+  server: serverSchema,
   telemetry,
-  cluster,
-  bus,
-  store,
-  ingest,
-  edge,
-  control,
+  cluster: clusterSchema,
+  bus: busSchema,
+  store: storeSchema,
+  ingest: ingestSchema,
+  edge: edgeSchema,
+  control: controlSchema,
   auth,
   access,
   ssl,
