@@ -13,8 +13,8 @@ import type { Clock, Timer } from '@legacystream/core/clock.ts';
 const checkEveryMs = 10_000;
 /** A collection takes some 2 ms for each MB of objects: this seldom, that is nothing. */
 const leastIntervalMs = 60_000;
-const leastChangeBytes = 24 * 1024 * 1024;
-const leastChangeShare = 0.1;
+const leastChangeBytes = 16 * 1024 * 1024;
+const leastChangeShare = 0.08;
 /** Of objects; more would hold up listeners for too long at once. V8 collects them in steps. */
 const largestHeapBytes = 64 * 1024 * 1024;
 /** A busy process makes new objects, and V8 collects by itself. */
