@@ -45,7 +45,7 @@ describe('a fleet that loses an edge and its control', { skip, timeout: 120_000 
     );
 
   test('control is killed: audio, logins, titles and pages go on', async () => {
-    fleet.control!.process.kill('SIGKILL');
+    await fleet.control!.kill();
     const edge = fleet.edges[0]!;
     const title = await edge.admin(`/admin/metadata?mode=updinfo&mount=${mount}&song=Without%20control`);
     assert.equal(title.status, 200);
@@ -61,7 +61,7 @@ describe('a fleet that loses an edge and its control', { skip, timeout: 120_000 
   test('an edge is killed: the others notice nothing, and counts are right', async (t) => {
     await counted(3);
     const killedMs = performance.now();
-    fleet.edges[0]!.process.kill('SIGKILL');
+    await fleet.edges[0]!.kill();
     await eventually('its listener is gone', () => !audience[0]!.isConnected);
     await counted(2);
     t.diagnostic(`counts right after ${Math.round(performance.now() - killedMs)} ms`);

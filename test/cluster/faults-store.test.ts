@@ -162,7 +162,7 @@ describe('a standby mount of a fleet without its store', { skip, timeout: 120_00
     // Long enough for calls to fail at once, and for the lease of the first to run out.
     await sleep(5_000);
     for (const listener of audience) listener.mark();
-    ingest!.process.kill('SIGKILL');
+    await ingest!.kill();
     const goneAtMs = performance.now();
     await eventually('the second is heard', () => audience.every((listener) => listener.heardOf(2) > 50));
     const silences = audience.map(({ silenceMs }) => silenceMs);

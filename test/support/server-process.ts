@@ -155,6 +155,15 @@ export class ServerProcess {
     return child.exitCode;
   }
 
+  /** As when its machine dies; it has gone, and is known to have, when this settles. */
+  async kill(): Promise<void> {
+    const { process: child } = this;
+    if (child.exitCode !== null || child.signalCode !== null) return;
+    const exited = new Promise<void>((resolve) => child.once('exit', () => resolve()));
+    child.kill('SIGKILL');
+    await exited;
+  }
+
   #follow(): void {
     let rest = '';
     this.process.stdout?.setEncoding('utf8').on('data', (text: string) => {
