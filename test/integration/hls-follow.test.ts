@@ -112,6 +112,28 @@ test('edges that follow need no store', async () => {
   await stage.close();
 });
 
+test('a source that comes to another pod while the store is away goes on from what edges were told', async () => {
+  const stage = new HlsStage();
+  const { feed } = stage.follow();
+  stage.follow();
+  stage.connect('aac', 0);
+  await stage.run(60_000);
+  stage.isStoreAway = true;
+  await stage.run(5_600);
+  const before = feed.window!;
+  assert.ok(before.open);
+  stage.connect('aac', 1);
+  await stage.run(2_300);
+  const after = feed.window!;
+  const next = before.firstMsn + before.segments.length;
+  assert.ok(after.firstMsn < next, 'what was listed still is');
+  const [completed, first] = after.segments.slice(next - after.firstMsn);
+  assert.ok(completed!.gap, 'its parts are nowhere but on edges');
+  assert.ok(first!.discontinuity);
+  await assertAlike(stage);
+  await stage.close();
+});
+
 test('when all is forgotten the numbers still do not go back', async () => {
   const stage = new HlsStage();
   const { feed } = stage.follow();
@@ -119,12 +141,53 @@ test('when all is forgotten the numbers still do not go back', async () => {
   await stage.run(60_000);
   const before = feed.window!;
   stage.isStoreAway = true;
+  stage.edges[0]!.loses = () => true;
   stage.connect('aac', 1);
   await stage.run(3_000);
-  const after = feed.window!;
+  stage.edges[0]!.loses = () => false;
+  await stage.run(2_000);
+  const after = stage.output!.window!;
   assert.ok(after.firstMsn >= before.firstMsn + before.segments.length);
   assert.ok(after.discontinuitySequence >= before.discontinuitySequence);
   await stage.close();
+});
+
+test('a packager whose line to the store is slow gives no number to whoever comes after it', async () => {
+  // Told after 150 ms, stored much later: what comes next reads a store that knows less than players do.
+  for (const lagMs of [100, 200, 400, 1_100]) {
+    for (let awayMs = 0; awayMs <= 700; awayMs += 100) {
+      const stage = new HlsStage();
+      stage.storeLagMs[0] = lagMs;
+      const { feed } = stage.follow();
+      const given = new Map<number, string>();
+      const problems: string[] = [];
+      const note = () => {
+        const { window } = feed;
+        for (const [i, { epoch, gap }] of (window?.segments ?? []).entries()) {
+          const msn = window!.firstMsn + i;
+          const name = gap ? 'a gap' : segmentName(epoch, msn, window!.extension);
+          const known = given.get(msn);
+          if (known !== undefined && known !== name) problems.push(`${msn} is ${name}, was ${known}`);
+          given.set(msn, name);
+        }
+        return false;
+      };
+      void feed.until(note, 3_600_000);
+      stage.connect('mp3', 0);
+      await stage.run(6_000);
+      stage.output!.end(10_000);
+      await stage.run(awayMs, false);
+      stage.connect('mp3', 1);
+      await stage.run(3_000);
+      const last = feed.window!;
+      assert.deepEqual(problems, [], `${lagMs} ms to the store, away for ${awayMs} ms`);
+      assert.ok(last.segments.length >= 5, 'the list goes on');
+      stage.follow();
+      await stage.run(300);
+      assert.equal(renderMediaPlaylist(stage.edges[1]!.feed.window!), renderMediaPlaylist(feed.window!));
+      await stage.close();
+    }
+  }
 });
 
 test('while nobody sends, time is stood for by gaps, and audio goes on after them', async () => {

@@ -33,6 +33,11 @@ export class Subjects {
     return `${this.#prefix}.hls.${mountId}.${rendition}`;
   }
 
+  /** What edges were told of a rendition, for a packager that takes it over. */
+  hlsTold(mountId: string, rendition: string): string {
+    return `${this.#prefix}.hls-told.${mountId}.${rendition}`;
+  }
+
   /** HLS listeners whom an edge has taken over from others. */
   get hlsListeners(): string {
     return `${this.#prefix}.hls-listeners`;

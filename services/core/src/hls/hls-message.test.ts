@@ -43,6 +43,7 @@ const messages: readonly (readonly [HlsMessageHead, Uint8Array])[] = [
   [change({ type: 'title', title }), new Uint8Array(0)],
   [{ type: 'window', window }, new Uint8Array(0)],
   [{ type: 'init', epoch: 3, name: 'init-0123456789abcdef.mp4' }, payload],
+  [{ type: 'takeover', epoch: 4, knownEpoch: 3, knownRevision: 12 }, new Uint8Array(0)],
 ];
 
 /** As if somebody had written such a head. */

@@ -1,6 +1,7 @@
 /**
  * What a packager publishes on the bus for those who follow a rendition: a change of the
- * window with the bytes that belong to it, the whole window, an initialization section.
+ * window with the bytes that belong to it, the whole window, an initialization section; and what
+ * it asks them before it goes on from another's window.
  *
  *     0  u8   version (1)
  *     1  u8   0
@@ -26,7 +27,18 @@ export type HlsMessageHead =
   /** `revision` is that of the window after the change. */
   | { readonly type: 'change'; readonly epoch: number; readonly revision: number; readonly change: HlsChange }
   | { readonly type: 'window'; readonly window: HlsWindow }
-  | { readonly type: 'init'; readonly epoch: number; readonly name: string };
+  | { readonly type: 'init'; readonly epoch: number; readonly name: string }
+  /**
+   * The session `epoch` goes on from here: nothing of an older one is to be heard any more, and
+   * who was told of more than the window of `knownEpoch` and `knownRevision` (0 and 0: of none)
+   * is to say so.
+   */
+  | {
+      readonly type: 'takeover';
+      readonly epoch: number;
+      readonly knownEpoch: number;
+      readonly knownRevision: number;
+    };
 
 export type HlsMessage = { readonly head: HlsMessageHead; readonly payload: Uint8Array };
 
@@ -84,6 +96,10 @@ function isHead(value: unknown, payloadBytes: number): value is HlsMessageHead {
     case 'init':
       return (
         isCount(value['epoch'], 1) && isInitName(value['name']) && value['name'] !== '' && payloadBytes > 0
+      );
+    case 'takeover':
+      return (
+        isCount(value['epoch'], 1) && isCount(value['knownEpoch'], 0) && isCount(value['knownRevision'], 0)
       );
     default:
       return false;

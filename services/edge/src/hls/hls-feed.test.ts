@@ -49,10 +49,10 @@ async function coldEdge() {
       return store.getBlob(of, name);
     },
   };
-  const bus = { subscribe: () => ({ unsubscribe: () => {} }) };
+  const bus = { publish: () => {}, subscribe: () => ({ unsubscribe: () => {} }) };
   const stats = { malformed: 0, stale: 0, reloads: 0, storeReads: 0 };
   const cache = new SegmentCache(1024 * 1024);
-  const feed = new HlsFeed({ bus, store: counted, clock, cache, stats }, 'subject', group);
+  const feed = new HlsFeed({ bus, store: counted, clock, cache, stats }, 'hls', 'told', group);
   clock.advance(0);
   await turn();
   await turn();

@@ -10,13 +10,15 @@ import { parseResourceName, partName, segmentName } from '@legacystream/core/hls
 import { joinStoredWindow, newerWindow, openDocumentId } from '@legacystream/core/hls/stored-window.ts';
 import type { Bus, Subscription } from '@legacystream/core/ports/bus.ts';
 import type { StateStore } from '@legacystream/core/ports/state-store.ts';
+import { type HeldChange, HeldChanges } from './held-changes.ts';
 import { allocateBody } from './hls-answer.ts';
 import { RenderedPlaylists } from './rendered-playlists.ts';
 import type { SegmentCache } from './segment-cache.ts';
 import { StoreAllowance } from './store-allowance.ts';
+import { tellTakeover } from './tell-takeover.ts';
 
 export type HlsFeedDeps = {
-  readonly bus: Pick<Bus, 'subscribe'>;
+  readonly bus: Pick<Bus, 'publish' | 'subscribe'>;
   readonly store: Pick<StateStore, 'getDocument' | 'getBlob'>;
   readonly clock: Clock;
   readonly cache: SegmentCache;
@@ -36,10 +38,8 @@ export type HlsFeedStats = {
 };
 
 type Waiter = { readonly isMet: () => boolean; readonly deadlineMs: number; readonly settle: () => void };
-type Held = Extract<HlsMessage['head'], { type: 'change' }>;
+type Takeover = Extract<HlsMessage['head'], { type: 'takeover' }>;
 
-const maxHeld = 500;
-const maxHeldBytes = 16 * 1024 * 1024;
 /** The packager writes the store a moment after it has told the bus. */
 const reloadAfterMs = [0, 100, 300, 1_000];
 /** As long as changes are missing. */
@@ -54,6 +54,7 @@ export class HlsFeed {
   /** Since when nobody has asked for it, monotonic. */
   usedMs: number;
   readonly #deps: HlsFeedDeps;
+  readonly #told: string;
   readonly #group: string;
   readonly #subscription: Subscription;
   readonly #allowance: StoreAllowance;
@@ -63,17 +64,20 @@ export class HlsFeed {
   readonly #divided = new Map<string, { readonly name: string; readonly parts: readonly HlsPart[] }>();
   #window: HlsWindow | undefined;
   #playlists: RenderedPlaylists | undefined;
-  /** Changes that came before what they follow. */
-  #held: { readonly head: Held; readonly payload: Uint8Array }[] = [];
-  #heldBytes = 0;
+  readonly #held = new HeldChanges();
   #reload: Timer | undefined;
   #reloads = 0;
   #sweep: Timer | undefined;
   #overSinceMs: number | undefined;
+  /** Who packages next has asked what was told until then: nothing that is older is taken from the bus. */
+  #sealedBelow = 0;
+  #telling: { cancel(): void } | undefined;
   #isClosed = false;
 
-  constructor(deps: HlsFeedDeps, subject: string, group: string) {
+  /** @param told where to say what was told here, to who packages next */
+  constructor(deps: HlsFeedDeps, subject: string, told: string, group: string) {
     this.#deps = deps;
+    this.#told = told;
     this.#group = group;
     this.usedMs = deps.clock.monotonicMs();
     this.#allowance = new StoreAllowance(deps.clock);
@@ -211,6 +215,7 @@ export class HlsFeed {
     this.#subscription.unsubscribe();
     this.#reload?.cancel();
     this.#sweep?.cancel();
+    this.#telling?.cancel();
     for (const { settle } of [...this.#waiters]) settle();
     this.#deps.cache.deleteGroup(this.#key(''));
   }
@@ -245,10 +250,23 @@ export class HlsFeed {
         // A copy: the message may be a view of more than itself.
         return this.#deps.cache.put(this.#key(head.name), Uint8Array.from(payload));
       case 'window':
-        return this.#adopt(head.window);
+        if (head.window.epoch < this.#sealedBelow) this.#deps.stats.stale += 1;
+        else this.#adopt(head.window);
+        return;
       case 'change':
-        return this.#take(head, payload);
+        return this.#take({ head, payload });
+      case 'takeover':
+        return this.#seal(head);
     }
+  }
+
+  #seal(takeover: Takeover): void {
+    const { epoch } = takeover;
+    if (epoch <= this.#sealedBelow) return;
+    this.#sealedBelow = epoch;
+    this.#held.dropOlderThan(epoch);
+    this.#telling?.cancel();
+    this.#telling = this.#window && tellTakeover(this.#deps, this.#told, takeover, this.#window);
   }
 
   #adopt(window: HlsWindow): void {
@@ -273,27 +291,27 @@ export class HlsFeed {
     if ((segment.partEpoch ?? segment.epoch) === open.epoch) this.#join(before, segment.epoch);
   }
 
-  #take(head: Held, payload: Uint8Array): void {
+  #take(change: HeldChange): void {
+    const { head } = change;
     const window = this.#window;
     if (
-      window &&
-      (head.epoch < window.epoch || (head.epoch === window.epoch && head.revision <= window.revision))
+      head.epoch < this.#sealedBelow ||
+      (window &&
+        (head.epoch < window.epoch || (head.epoch === window.epoch && head.revision <= window.revision)))
     ) {
       this.#deps.stats.stale += 1;
       return;
     }
     if (window && head.epoch === window.epoch && head.revision === window.revision + 1) {
-      this.#apply(window, head, payload);
-      if (this.#held.length > 0) this.#applyHeld();
+      this.#apply(window, change);
+      if (this.#held.size > 0) this.#applyHeld();
       return;
     }
-    if (this.#held.length >= maxHeld || this.#heldBytes + payload.byteLength > maxHeldBytes) this.#dropHeld();
-    this.#held.push({ head, payload });
-    this.#heldBytes += payload.byteLength;
+    this.#held.add(change);
     this.#scheduleReload();
   }
 
-  #apply(window: HlsWindow, { change }: Held, payload: Uint8Array): void {
+  #apply(window: HlsWindow, { head: { change }, payload }: HeldChange): void {
     const next = applyChange(window, change);
     const { extension } = next;
     if (change.type === 'part' && next.open) {
@@ -332,29 +350,17 @@ export class HlsFeed {
   }
 
   #applyHeld(): void {
-    const held = this.#held.sort((a, b) => a.head.epoch - b.head.epoch || a.head.revision - b.head.revision);
-    this.#dropHeld();
-    for (const { head, payload } of held) {
+    for (const change of this.#held.take()) {
+      const { epoch, revision } = change.head;
       const window = this.#window!;
-      if (head.epoch === window.epoch && head.revision === window.revision + 1)
-        this.#apply(window, head, payload);
-      else if (
-        head.epoch > window.epoch ||
-        (head.epoch === window.epoch && head.revision > window.revision)
-      ) {
-        this.#held.push({ head, payload });
-        this.#heldBytes += payload.byteLength;
-      }
+      if (epoch === window.epoch && revision === window.revision + 1) this.#apply(window, change);
+      else if (epoch > window.epoch || (epoch === window.epoch && revision > window.revision))
+        this.#held.add(change);
     }
-    if (this.#held.length > 0) return this.#scheduleReload();
+    if (this.#held.size > 0) return this.#scheduleReload();
     this.#reload?.cancel();
     this.#reload = undefined;
     this.#reloads = 0;
-  }
-
-  #dropHeld(): void {
-    this.#held = [];
-    this.#heldBytes = 0;
   }
 
   /** The store is asked until it has what the changes at hand follow. */
@@ -378,7 +384,7 @@ export class HlsFeed {
     this.#reload = undefined;
     if (this.#isClosed) return;
     if (stored) this.#adopt(stored);
-    if (this.#window ? this.#held.length > 0 : true) this.#scheduleReload();
+    if (this.#window ? this.#held.size > 0 : true) this.#scheduleReload();
   }
 
   #expire(): void {

@@ -40,7 +40,13 @@ export class HlsFeeds {
     const group = hlsGroup(mountId, rendition);
     let feed = this.#feeds.get(group);
     if (!feed) {
-      feed = new HlsFeed(this.#deps, this.#subjects.hls(mountId, rendition), group);
+      const subjects = this.#subjects;
+      feed = new HlsFeed(
+        this.#deps,
+        subjects.hls(mountId, rendition),
+        subjects.hlsTold(mountId, rendition),
+        group,
+      );
       this.#feeds.set(group, feed);
     }
     feed.usedMs = this.#clock.monotonicMs();

@@ -29,7 +29,7 @@ class Rig {
 
   pod(store: StateStore = this.store): HlsOutputDeps {
     return {
-      bus: { publish: (_, data) => this.#hear(data) },
+      bus: { publish: (_, data) => this.#hear(data), subscribe: () => ({ unsubscribe: () => {} }) },
       store,
       clock: this.clock,
       subjects: new Subjects('main'),

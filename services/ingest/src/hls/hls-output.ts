@@ -26,11 +26,12 @@ import type { NowPlaying } from '@legacystream/core/mounts/mount-state.ts';
 import type { Bus } from '@legacystream/core/ports/bus.ts';
 import type { Json, StateStore } from '@legacystream/core/ports/state-store.ts';
 import type { Chunk } from '@legacystream/core/sources/chunker.ts';
+import { askFollowers } from './ask-followers.ts';
 import { HlsJournal } from './hls-journal.ts';
 import type { HlsPredecessor, HlsPredecessors } from './hls-predecessors.ts';
 
 export type HlsOutputDeps = {
-  readonly bus: Pick<Bus, 'publish'>;
+  readonly bus: Pick<Bus, 'publish' | 'subscribe'>;
   readonly store: StateStore;
   readonly clock: Clock;
   readonly subjects: Subjects;
@@ -260,10 +261,15 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
       this.#journal.claimDocument(this.#group, this.#epoch),
       this.#journal.claimDocument(openDocumentId(this.#group), this.#epoch),
     ]).then(
-      ([window, open]) => joinStoredWindow(window, open),
+      ([window, open]) => joinStoredWindow(window, open) ?? 'none',
       () => undefined,
     );
-    const window = newerWindow(left?.window ?? this.#previous, stored);
+    const own = left?.window ?? this.#previous;
+    const known = newerWindow(own, stored === 'none' ? undefined : stored);
+    const isNew = stored === 'none' && !known && this.#epochBefore === 0;
+    // Who packaged here last knows all that was said, unless somebody else has since.
+    const isOwn = known !== undefined && known === own && known.epoch >= this.#epochBefore;
+    const window = isNew || isOwn || this.#isOver ? known : await this.#askFollowers(known);
     if (!window) return undefined;
     // A session that the store was away for: what it numbered nobody knows.
     if (window.epoch < this.#epochBefore) return skipAhead(window, clock.wallMs());
@@ -274,6 +280,11 @@ export class HlsOutput implements PackagerSink, HlsPredecessor {
     return clock.wallMs() - endMs > Math.max(completed.windowS, 60) * 1000
       ? forgetSegments(completed)
       : completed;
+  }
+
+  #askFollowers(known: HlsWindow | undefined): Promise<HlsWindow | undefined> {
+    const rendition = { mountId: this.#mountId, name: sourceRendition };
+    return askFollowers(this.#deps, rendition, this.#epoch, known);
   }
 
   /** Players were told of its parts: they become the segment that they were to be part of. */
