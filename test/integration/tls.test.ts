@@ -35,10 +35,11 @@ function makeCertificate(commonName: string): void {
 /** What the server shows to a new connection. */
 async function handshake(
   options: ConnectionOptions = {},
+  port = server.httpsPort,
 ): Promise<{ name: unknown; protocol: string | null }> {
   const socket = connect({
     host: '127.0.0.1',
-    port: server.httpsPort,
+    port,
     rejectUnauthorized: false,
     ...options,
   });
@@ -133,6 +134,18 @@ describe('TLS', { skip }, () => {
     await curl.exited;
     const [, status, bytes] = /(\d{3}) (\d+)$/.exec(curl.output) ?? [];
     assert.ok(status === '200' && Number(bytes) > 30_000, curl.output);
+  });
+
+  test('keys are exchanged as configured', async () => {
+    const hybrid = { ecdhCurve: 'X25519MLKEM768' };
+    await assert.rejects(handshake(hybrid), /alert handshake failure/);
+    assert.equal((await handshake({ ecdhCurve: 'X25519MLKEM768:X25519' })).protocol, 'TLSv1.3');
+    const files = `CertificatePath=${folder}/cert.pem\nPrivateKeyPath=${folder}/key.pem`;
+    const ini = `[SSL]\nEnabled=true\n${files}\nKeyExchange=X25519MLKEM768:X25519`;
+    const other = await ServerProcess.start({ ini, set: ['server.httpsPort=0'] });
+    assert.equal((await handshake(hybrid, other.httpsPort)).protocol, 'TLSv1.3');
+    await assert.rejects(handshake({ ecdhCurve: 'P-384' }, other.httpsPort), /alert handshake failure/);
+    await other.stop();
   });
 
   test('TLS 1.3 and 1.2 are spoken, older ones are not', async () => {

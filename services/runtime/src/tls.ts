@@ -19,21 +19,22 @@ const suites = [
   'ECDHE-RSA-CHACHA20-POLY1305',
 ].join(':');
 
-export type CertificateFiles = { readonly certificatePath: string; readonly privateKeyPath: string };
+export type TlsSettings = {
+  readonly certificatePath: string;
+  readonly privateKeyPath: string;
+  /** Groups of the key exchange as OpenSSL lists them. */
+  readonly keyExchange: string;
+};
 
 /** @throws LegacyStreamError LS_CONFIG_UNREADABLE naming the file */
-export function createTlsServer(files: CertificateFiles): Server {
-  const options: TlsOptions = {
-    ...read(files),
-    minVersion: 'TLSv1.2',
-    ciphers: suites,
-    honorCipherOrder: true,
-  };
+export function createTlsServer(settings: TlsSettings): Server {
+  const options = optionsOf(settings);
   let server: Server;
   try {
     server = createServer({ ...options, handshakeTimeout: handshakeTimeoutMs, allowHalfOpen: true });
   } catch (cause) {
-    const message = `${files.certificatePath} and ${files.privateKeyPath} are not a certificate and its key`;
+    const { certificatePath, privateKeyPath } = settings;
+    const message = `${certificatePath} and ${privateKeyPath} are not a certificate and its key`;
     throw new LegacyStreamError('LS_CONFIG_UNREADABLE', message, { cause });
   }
   server.on('tlsClientError', (_error, socket) => socket.destroy());
@@ -41,12 +42,19 @@ export function createTlsServer(files: CertificateFiles): Server {
 }
 
 /** New connections use what the files hold now; those that are open keep what they have. */
-export function reloadCertificate(server: Server, files: CertificateFiles): void {
-  server.setSecureContext({ ...read(files), minVersion: 'TLSv1.2', ciphers: suites, honorCipherOrder: true });
+export function reloadCertificate(server: Server, settings: TlsSettings): void {
+  server.setSecureContext(optionsOf(settings));
 }
 
-function read(files: CertificateFiles): { cert: Buffer; key: Buffer } {
-  return { cert: readFile(files.certificatePath), key: readFile(files.privateKeyPath) };
+function optionsOf({ certificatePath, privateKeyPath, keyExchange }: TlsSettings): TlsOptions {
+  return {
+    cert: readFile(certificatePath),
+    key: readFile(privateKeyPath),
+    minVersion: 'TLSv1.2',
+    ciphers: suites,
+    honorCipherOrder: true,
+    ecdhCurve: keyExchange,
+  };
 }
 
 function readFile(path: string): Buffer {

@@ -117,7 +117,9 @@ Location=here
 [Mount]
 [Mount /live.mp3]
 Takeover=maybe
-[Mount /live%2Emp3]`;
+[Mount /live%2Emp3]
+[SSL]
+KeyExchange=X25519:P-257`;
     const { messages } = load({
       iniText,
       args: ['server.x', 'log.level=loud', 'mount./x.hidden=1', 'streming.linger=1'],
@@ -141,6 +143,7 @@ Takeover=maybe
         '18: [Mount] needs a path that starts with / and is none of the server’s own pages, got ""',
         '20: [Mount] Takeover: expected one of auto, replace, reject, standby, got "maybe"',
         '21: [Mount /live%2Emp3] was opened at line 19 already; put its keys there',
+        '23: [SSL] KeyExchange: expected groups that OpenSSL knows, with colons between them, or auto, got "X25519:P-257"',
         '--set: expected section.key=value',
         '--set mount./x.hidden: mounts are set in the INI file, in a section [Mount /path]',
         '--set streming.linger: unknown section "streming"; did you mean Streaming?',

@@ -3,6 +3,7 @@
  * refusal and the documentation name it. An empty text passes wherever `optional` says so.
  */
 import { isIP } from 'node:net';
+import { createSecureContext } from 'node:tls';
 import { canonicalIpRange } from '@legacystream/core/auth/ip-range.ts';
 import { isReservedPath, parseMountPath } from '@legacystream/core/mounts/mount-path.ts';
 
@@ -38,6 +39,10 @@ export const settingFormats = {
   ipRange: {
     expected: 'addresses or ranges such as 10.0.0.0/8 or fd00::/8',
     matches: (t) => canonicalIpRange(t) !== undefined,
+  },
+  keyExchange: {
+    expected: 'groups that OpenSSL knows, with colons between them, or auto',
+    matches: areGroups,
   },
   line: { expected: 'text without control characters', matches: (t) => !/[\u0000-\u001f\u007f]/.test(t) },
   mountPath: {
@@ -76,6 +81,15 @@ export function isMountPattern(pattern: string): boolean {
 
 function isToken(text: string): boolean {
   return /^[A-Za-z0-9-]{1,63}$/.test(text);
+}
+
+function areGroups(text: string): boolean {
+  try {
+    createSecureContext({ ecdhCurve: text });
+    return text !== '';
+  } catch {
+    return false;
+  }
 }
 
 function isHostName(text: string): boolean {

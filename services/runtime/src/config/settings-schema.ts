@@ -89,6 +89,11 @@ const ssl = Type.Object(
       'PEM file with the certificate and its chain. A relative path starts at the working directory.',
     ),
     privateKeyPath: text('', 'PEM file with the private key.'),
+    keyExchange: text(
+      'X25519:P-256:P-384',
+      'Groups for the key exchange. `X25519MLKEM768:X25519:P-256:P-384` protects what is recorded today from the quantum computers of later, for 10 KB more of each listener; `auto` is all that OpenSSL has, that one first.',
+      { format: 'keyExchange' },
+    ),
     autoRenew: toggle(true, 'Renew certificates from [LetsEncrypt] before they run out.'),
   },
   { title: 'SSL', description: 'TLS for sources and listeners.' },
