@@ -21,6 +21,7 @@ import { FleetListener } from './fleet-listener.ts';
 
 const skip = missingProgram('nats-server', 'redis-server');
 const limited = '/limited.aac';
+const single = '/single.aac';
 /** docs/hls.md: after their last playlist. */
 const idleMs = 20_000;
 /** Who counts a listener hears of visits to other edges so often. */
@@ -28,7 +29,8 @@ const toldEveryMs = 3_000;
 const sampleEveryMs = 50;
 
 function iniOf(counting: string): string {
-  return `[Hls]\nSegmentDuration=1\nWindow=8\nCounting=${counting}\n[Mount ${limited}]\nMaxListeners=3\n`;
+  const hls = `[Hls]\nSegmentDuration=1\nWindow=8\nCounting=${counting}\n`;
+  return `${hls}[Mount ${limited}]\nMaxListeners=3\n[Mount ${single}]\nMaxListeners=1\n`;
 }
 
 /** A fleet, and whatever a test has on it. */
@@ -222,6 +224,37 @@ for (const counting of ['token', 'address'] as const) {
         await stage.everywhere(limited, 3);
         assertServed(t, [second!]);
         assert.deepEqual(await stage.peaks(limited), [3]);
+      });
+
+      test('who comes back to a mount that filled up meanwhile is refused by every edge', async (t) => {
+        await stage.source(single);
+        const [edge, other] = stage.fleet.edges;
+        const headers = { 'user-agent': 'who-comes-back' };
+        const master = await eventually('it is on air', async () => {
+          const reply = await askEdge(edge!, `${single}/playlist.m3u8`, headers);
+          return reply.status === 200 && reply;
+        });
+        const playlist = `${single}/${master.body.toString().match(/^[^#\s].*$/m)![0]}`;
+        const statusAt = async (asked: HlsEdge) => (await askEdge(asked, playlist, headers)).status;
+        assert.equal(await statusAt(edge!), 200);
+        await stage.everywhere(single, 1);
+        assert.equal(await statusAt(other!), 200, 'it may come to the other edge while it listens');
+        const leftMs = performance.now();
+        await stage.everywhere(single, 0, idleMs + 10_000);
+        const next = await stage.listener(single, { edges: [edge!] });
+        await stage.everywhere(single, 1);
+        // An edge looks a few times a second how many the others have.
+        assert.deepEqual(await stage.sampled(single, 1_000), [1]);
+        const awayMs = performance.now() - leftMs;
+        t.diagnostic(`back after ${Math.round(awayMs)} ms`);
+        assert.ok(awayMs < 45_000, 'as long as edges would know who was not said to have left');
+        for (const asked of [other!, edge!]) {
+          const { status, body } = await askEdge(asked, playlist, headers);
+          assert.deepEqual([status, body.toString()], [503, 'Too many listeners\r\n']);
+        }
+        assert.deepEqual(await stage.sampled(single, 5_000), [1]);
+        assert.deepEqual(await stage.peaks(single), [1]);
+        assertServed(t, [next]);
       });
     });
 

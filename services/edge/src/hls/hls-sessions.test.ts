@@ -2,131 +2,11 @@ import assert from 'node:assert/strict';
 import type { Socket } from 'node:net';
 import { test } from 'node:test';
 import { setImmediate as turn } from 'node:timers/promises';
-import { Subjects } from '@legacystream/core/bus/subjects.ts';
-import { ManualClock } from '@legacystream/core/manual-clock.ts';
-import type { AccessEntry } from '@legacystream/runtime/access-line.ts';
-import { MemoryBus } from '@legacystream/runtime/memory-bus.ts';
-import { MemoryStateStore } from '@legacystream/runtime/memory-state-store.ts';
 import fc from 'fast-check';
-import { ListenerRegistry } from '../listener-registry.ts';
-import type { HlsSession } from './hls-session.ts';
-import { HlsSessions, type HlsSessionsDeps } from './hls-sessions.ts';
-
-const subjects = new Subjects('test');
-const path = '/live.mp3';
-const full = { refused: 503, reason: 'Too many listeners' };
-
-type EdgeOptions = Partial<Pick<HlsSessionsDeps, 'store' | 'maxSessions'>> & {
-  readonly podId?: string;
-  readonly counting?: 'token' | 'address' | 'off';
-  readonly segmentDuration?: number;
-  readonly wallSkewMs?: number;
-};
-
-/** Edges on one bus, one store and one clock. */
-class Fleet {
-  readonly clock = new ManualClock();
-  readonly bus = new MemoryBus({ clock: this.clock });
-  readonly store = new MemoryStateStore({ clock: this.clock });
-  readonly edges: Edge[] = [];
-  maxListeners = Number.POSITIVE_INFINITY;
-
-  async edge(options: EdgeOptions = {}): Promise<Edge> {
-    const edge = new Edge(this, { podId: `edge-${this.edges.length}`, ...options });
-    this.edges.push(edge);
-    await edge.sessions.start();
-    return edge;
-  }
-
-  get count(): number {
-    return this.edges.reduce((sum, { registry }) => sum + registry.count, 0);
-  }
-
-  get lines(): AccessEntry[] {
-    return this.edges.flatMap((edge) => edge.lines);
-  }
-
-  /** Lets what was said arrive, and what was said of that. */
-  async settle(rounds = 3): Promise<void> {
-    for (let round = 0; round < rounds; round += 1) {
-      this.clock.advance(200);
-      await turn();
-      await turn();
-    }
-  }
-}
-
-class Edge {
-  readonly registry: ListenerRegistry;
-  readonly sessions: HlsSessions;
-  readonly lines: AccessEntry[] = [];
-
-  constructor(
-    fleet: Fleet,
-    { podId = '', counting = 'token', segmentDuration = 4, wallSkewMs = 0, ...options }: EdgeOptions,
-  ) {
-    const { clock } = fleet;
-    this.registry = new ListenerRegistry(clock, () => {});
-    this.sessions = new HlsSessions({
-      settings: { counting, tokenKey: '', segmentDuration },
-      clock: {
-        monotonicMs: () => clock.monotonicMs(),
-        wallMs: () => clock.wallMs() + wallSkewMs,
-        after: (delayMs, fn) => clock.after(delayMs, fn),
-        every: (periodMs, fn) => clock.every(periodMs, fn),
-      },
-      registry: this.registry,
-      roomOf: () => fleet.maxListeners - fleet.count,
-      accessLog: { record: (entry) => void this.lines.push(entry) },
-      bus: fleet.bus,
-      store: fleet.store,
-      subjects,
-      podId,
-      ...options,
-    });
-  }
-
-  visit(token: string | undefined, from: Partial<Visitor> = {}) {
-    const { ip, userAgent, mountPath, socket, headers, target } = {
-      ...visitor,
-      socket: {} as Socket,
-      ...from,
-    };
-    const all = new Map([
-      ...(userAgent === '' ? [] : [['user-agent', userAgent] as const]),
-      ...(headers ?? []),
-    ]);
-    const query = token === undefined ? '' : `?session=${token}`;
-    const head = {
-      method: 'GET',
-      target: target ?? `${mountPath}/hls/source.m3u8${query}`,
-      protocol: 'HTTP/1.1',
-      headers: all,
-    } as const;
-    return this.sessions.visit({ mountPath, head, client: { socket, ip, rest: new Uint8Array() }, token });
-  }
-
-  /** The session of a visit that was admitted and counted. */
-  admit(token: string | undefined, from: Partial<Visitor> = {}): HlsSession {
-    const admission = this.visit(token, from);
-    assert.ok('session' in admission && admission.session);
-    return admission.session;
-  }
-
-  token(mountPath = path): string {
-    return this.sessions.newToken(mountPath)!;
-  }
-}
-
-const visitor = { ip: '192.0.2.1', userAgent: 'Player/1.0', mountPath: path };
-type Visitor = typeof visitor & {
-  readonly socket: Socket;
-  readonly target: string;
-  readonly headers: readonly (readonly [string, string])[];
-};
+import { full, path, SessionFleet, subjects } from '../../../../test/support/hls-session-fleet.ts';
 
 test('a token is one listener from its first playlist until some time after its last', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const edge = await fleet.edge();
   const [a, b] = [edge.token(), edge.token()];
   assert.equal(fleet.count, 0, 'a multivariant playlist is no listener yet');
@@ -153,7 +33,7 @@ test('a token is one listener from its first playlist until some time after its 
 });
 
 test('longer segments leave more time between two requests', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const edge = await fleet.edge({ segmentDuration: 30 });
   edge.admit(edge.token());
   fleet.clock.advance(97_000);
@@ -163,7 +43,7 @@ test('longer segments leave more time between two requests', async () => {
 });
 
 test('a session is listed and found like any other listener', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const edge = await fleet.edge();
   fleet.clock.advance(5_000);
   const authorization = `Basic ${Buffer.from('anna:secret').toString('base64')}`;
@@ -193,7 +73,7 @@ test('a session is listed and found like any other listener', async () => {
 });
 
 test('a line in the access log tells what the session was sent on all its connections', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const edge = await fleet.edge();
   const [one, two, other] = [{} as Socket, {} as Socket, {} as Socket];
   const token = edge.token();
@@ -226,7 +106,7 @@ test('a line in the access log tells what the session was sent on all its connec
 });
 
 test('a word that is no token of the mount is told apart by address and user agent, and is not refused', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const edge = await fleet.edge();
   const forged = `${edge.token().slice(0, 20)}AAAAAAA`;
   const session = edge.admit(forged);
@@ -243,7 +123,7 @@ test('a word that is no token of the mount is told apart by address and user age
 });
 
 test('by address, tokens mean nothing and none are made', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const [edge, byToken] = [await fleet.edge({ counting: 'address' }), await fleet.edge()];
   assert.equal(edge.sessions.newToken(path), undefined);
   assert.equal(edge.admit(byToken.token()), edge.admit(undefined));
@@ -251,7 +131,7 @@ test('by address, tokens mean nothing and none are made', async () => {
 });
 
 test('off, nobody is counted or told apart, but bytes are', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   fleet.maxListeners = 0;
   const edge = await fleet.edge({ counting: 'off' });
   assert.equal(edge.sessions.newToken(path), undefined);
@@ -264,7 +144,7 @@ test('off, nobody is counted or told apart, but bytes are', async () => {
 });
 
 test('while the store is away addresses are counted, and tokens from when it is there', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   let isAway = true;
   const store = {
     getDocument: async () => {
@@ -292,7 +172,7 @@ test('while the store is away addresses are counted, and tokens from when it is 
 });
 
 test('a store that has another key after all is believed within a minute', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const edge = await fleet.edge();
   await fleet.store.removeDocument('setting', 'hls-token-key');
   const other = await fleet.edge();
@@ -305,7 +185,7 @@ test('a store that has another key after all is believed within a minute', async
 });
 
 test('a full mount refuses whoever is new, and nobody who is here', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   fleet.maxListeners = 2;
   const edge = await fleet.edge();
   const [a, b, c] = [edge.token(), edge.token(), edge.token()];
@@ -321,7 +201,7 @@ test('a full mount refuses whoever is new, and nobody who is here', async () => 
 });
 
 test('a listener of a full mount may come to another edge', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   fleet.maxListeners = 1;
   const [here, there] = [await fleet.edge(), await fleet.edge()];
   const [token, newcomer] = [here.token(), here.token()];
@@ -336,7 +216,7 @@ test('a listener of a full mount may come to another edge', async () => {
 });
 
 test('two edges that a session visits in turns count it once', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const edges = [await fleet.edge(), await fleet.edge()];
   const token = edges[0]!.token();
   for (let n = 0; n < 20; n += 1) {
@@ -358,7 +238,7 @@ test('two edges that a session visits in turns count it once', async () => {
 });
 
 test('a session that only another edge serves any more stays where it is counted', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const [here, there] = [await fleet.edge(), await fleet.edge()];
   const token = here.token();
   const session = here.admit(token);
@@ -375,7 +255,7 @@ test('a session that only another edge serves any more stays where it is counted
 });
 
 test('the holder of a session is told of visits elsewhere every three seconds and not more often', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const [here, there] = [await fleet.edge(), await fleet.edge()];
   const token = here.token();
   here.admit(token);
@@ -392,7 +272,7 @@ test('the holder of a session is told of visits elsewhere every three seconds an
 });
 
 test('a session whose edge is gone is counted by one of those that serve it', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const [gone, ...others] = [await fleet.edge(), await fleet.edge(), await fleet.edge()];
   const tokens = Array.from({ length: 20 }, () => gone.token());
   for (const token of tokens) gone.admit(token);
@@ -417,7 +297,7 @@ test('a session whose edge is gone is counted by one of those that serve it', as
 });
 
 test('requests that come to two edges at the same moment leave the session with one of them', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const [a, b] = [await fleet.edge(), await fleet.edge()];
   const token = a.token();
   a.admit(token);
@@ -428,7 +308,7 @@ test('requests that come to two edges at the same moment leave the session with 
 });
 
 test('a session that others pass round is still known where it began', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const edges = [await fleet.edge(), await fleet.edge(), await fleet.edge()];
   const token = edges[0]!.token();
   const session = edges[0]!.admit(token);
@@ -442,7 +322,7 @@ test('a session that others pass round is still known where it began', async () 
 });
 
 test('a claim that got lost is made up for', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const [a, b] = [await fleet.edge(), await fleet.edge()];
   const token = a.token();
   const { publish } = fleet.bus;
@@ -473,7 +353,7 @@ test('sums are right however visits mix, clocks differ and messages cross', asyn
   const skews = fc.tuple(...Array(3).fill(fc.integer({ min: -5_000, max: 5_000 })));
   await fc.assert(
     fc.asyncProperty(visits, fc.option(skews, { nil: [0, 0, 0] }), async (steps, wallSkewMs) => {
-      const fleet = new Fleet();
+      const fleet = new SessionFleet();
       for (const skew of wallSkewMs) await fleet.edge({ wallSkewMs: skew as number });
       const tokens = Array.from({ length: 6 }, () => fleet.edges[0]!.token());
       const isSkewed = wallSkewMs.some((skew) => skew !== 0);
@@ -505,7 +385,7 @@ test('sums are right however visits mix, clocks differ and messages cross', asyn
 });
 
 test('who is killed is refused for ten minutes on every edge, wherever it was listed', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const [a, b] = [await fleet.edge(), await fleet.edge()];
   const [token, other] = [a.token(), a.token()];
   a.admit(other);
@@ -529,7 +409,7 @@ test('who is killed is refused for ten minutes on every edge, wherever it was li
 });
 
 test('a session that is over cannot be killed any more', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const edge = await fleet.edge();
   const token = edge.token();
   const session = edge.admit(token);
@@ -540,7 +420,7 @@ test('a session that is over cannot be killed any more', async () => {
 });
 
 test('visitors beyond the bound are served and not counted', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const edge = await fleet.edge({ maxSessions: 3 });
   const tokens = Array.from({ length: 4 }, () => edge.token());
   const known = tokens.slice(0, 3).map((token) => edge.admit(token));
@@ -552,7 +432,7 @@ test('visitors beyond the bound are served and not counted', async () => {
 });
 
 test('the high water mark counts sessions', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const edge = await fleet.edge();
   for (let n = 0; n < 5; n += 1) edge.admit(edge.token());
   fleet.clock.advance(30_000);
@@ -562,7 +442,7 @@ test('the high water mark counts sessions', async () => {
 });
 
 test('a crowd that leaves together is seen off in parts, and nothing is left of it', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const edge = await fleet.edge();
   for (let n = 0; n < 12_000; n += 1) edge.admit(edge.token());
   const gone: number[] = [];
@@ -577,7 +457,7 @@ test('a crowd that leaves together is seen off in parts, and nothing is left of 
 });
 
 test('the end writes a line for each session and leaves no timer behind', async () => {
-  const fleet = new Fleet();
+  const fleet = new SessionFleet();
   const pending = fleet.clock.pendingTimers;
   const [a, b] = [await fleet.edge(), await fleet.edge()];
   const token = a.token();

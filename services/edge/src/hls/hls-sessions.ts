@@ -117,10 +117,14 @@ export class HlsSessions {
     this.#maxSessions = deps.maxSessions ?? defaultMaxSessions;
     this.#killed = new ExpiringMap(deps.clock);
     if (deps.settings.counting === 'off') return;
-    this.#claims = new SessionClaims(deps, {
-      claimed: (claim, podId) => this.#onClaim(claim, podId),
-      killed: (hash) => this.#onKill(hash),
-    });
+    this.#claims = new SessionClaims(
+      { ...deps, rememberMs: claimAgainMs + this.#idleMs },
+      {
+        claimed: (claim, podId) => this.#onClaim(claim, podId),
+        killed: (hash) => this.#onKill(hash),
+        ended: (hash) => this.#onEnd(hash),
+      },
+    );
     this.#sweeper = deps.clock.every(sweepEveryMs, () => this.#sweep());
   }
 
@@ -219,6 +223,7 @@ export class HlsSessions {
     this.#isClosed = true;
     this.#keyTimer?.cancel();
     this.#sweeper?.cancel();
+    // First, so that the others are not told that what goes on there is over.
     this.#claims?.close();
     for (let session = this.#queue.oldest; session; session = this.#queue.oldest) this.#end(session);
   }
@@ -320,6 +325,25 @@ export class HlsSessions {
     if (session) this.#end(session);
   }
 
+  #onEnd(hash: string): void {
+    const session = this.#byHash.get(hash);
+    if (!session) return;
+    // Whoever heard of that end believes that nobody counts it.
+    if (session.isHeld) return this.#claim(session);
+    const { visitedMs, claimedMs, holderMs } = session;
+    const silentMs = this.#deps.clock.monotonicMs() - visitedMs;
+    // Of a later visit the other edge would have known.
+    if (silentMs >= this.#idleMs - 2 * tellHolderMs) return this.#end(session);
+    if (claimedMs > holderMs) {
+      // What was told of its visit crossed the end.
+      this.#hold(session, true);
+      this.#claim(session);
+    } else {
+      // It may have been sent away: it counts again if it comes again.
+      session.holderMs = 0;
+    }
+  }
+
   #close(session: HlsSession, reason: ListenerEnd): void {
     if (this.#byHash.get(session.hash) !== session) return;
     if (reason === 'killed' || reason === 'time-limit') {
@@ -344,6 +368,7 @@ export class HlsSessions {
     const seconds = Math.floor((visitedMs - details.startedMs) / 1000);
     this.#deps.onOver?.(details.id, seconds);
     if (!session.isHeld) return;
+    this.#claims?.end(session.hash);
     this.#deps.registry.removeSession(session);
     this.#deps.accessLog?.record({
       ...details,

@@ -9,9 +9,16 @@
  * It does not move with each request: counts of edges that are told a moment apart would hold
  * a listener who is on the way twice, for as long as it goes to and fro.
  *
- * Claims are gathered: at most five messages a second, a bounded number each and a bounded
- * number waiting. One that was lost leaves the session counted twice until it is claimed
- * again, or until the other edge has not seen it for a while.
+ * Who is counted by another edge is let in without asking for room, since its place is taken
+ * already. So an edge tells when a session that it counted is over, and the others forget it: whoever
+ * comes back later needs room as anyone new does. An edge that stops says nothing of the kind, since
+ * its listeners go on elsewhere; nor does one that dies. Of these a session is known until its
+ * next claim would have come and its listener would have been silent for too long, and hardly longer.
+ *
+ * All of it is gathered: sent at most five times a second, a bounded number each and a bounded
+ * number waiting. A claim that was lost leaves the session counted twice until it is claimed
+ * again, or until the other edge has not seen it for a while; an end that was lost, or is still on
+ * the way, lets its listener in at another edge although its place may be taken.
  */
 import {
   decodeHlsClaims,
@@ -23,6 +30,7 @@ import {
 import type { Subjects } from '@legacystream/core/bus/subjects.ts';
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
 import type { Bus, Subscription } from '@legacystream/core/ports/bus.ts';
+import { RecentHashes } from './recent-hashes.ts';
 
 /** What is told of a session when the message goes out. */
 export interface ClaimedSession extends HlsClaim {
@@ -36,6 +44,8 @@ export interface ClaimsOwner {
   claimed(claim: HlsClaim, podId: string): void;
   /** A session was ended at another edge by an operator. */
   killed(hash: string): void;
+  /** A session that another edge counted is over. */
+  ended(hash: string): void;
 }
 
 export type SessionClaimsDeps = {
@@ -43,13 +53,13 @@ export type SessionClaimsDeps = {
   readonly subjects: Pick<Subjects, 'hlsListeners'>;
   readonly clock: Clock;
   readonly podId: string;
+  /** For how long what others have claimed is known at least: until the next claim of who still listens. */
+  readonly rememberMs: number;
 };
 
 const gatherMs = 200;
 const maxPending = 16 * maxClaims;
-/** What others have claimed is known for one to two of these; claims are repeated more often. */
-const elsewhereMs = 45_000;
-const maxElsewhere = 262_144;
+const maxElsewhere = 524_288;
 
 export class SessionClaims {
   readonly #deps: SessionClaimsDeps;
@@ -57,24 +67,23 @@ export class SessionClaims {
   readonly #subscription: Subscription;
   readonly #claims = new Set<ClaimedSession>();
   readonly #kills = new Set<string>();
-  /** Hashes of what others count, younger and older; the older go together. */
-  #elsewhere = new Set<string>();
-  #elsewhereBefore = new Set<string>();
-  #elsewhereSinceMs: number;
+  /** Never of a session that was claimed since. */
+  readonly #ends = new Set<string>();
+  /** What others count. */
+  readonly #elsewhere: RecentHashes;
   #sentMs: number;
   #timer: Timer | undefined;
   #isClosed = false;
   /** Messages that were none. */
   malformed = 0;
-  /** Claims and kills for which there was no room. */
+  /** Claims, kills and ends for which there was no room. */
   dropped = 0;
 
   constructor(deps: SessionClaimsDeps, owner: ClaimsOwner) {
     this.#deps = deps;
     this.#owner = owner;
-    const nowMs = deps.clock.monotonicMs();
-    this.#sentMs = nowMs - gatherMs;
-    this.#elsewhereSinceMs = nowMs;
+    this.#sentMs = deps.clock.monotonicMs() - gatherMs;
+    this.#elsewhere = new RecentHashes({ ...deps, maxSize: maxElsewhere });
     this.#subscription = deps.bus.subscribe(deps.subjects.hlsListeners, (data) => this.#onMessage(data));
   }
 
@@ -84,6 +93,7 @@ export class SessionClaims {
   }
 
   claim(session: ClaimedSession): void {
+    this.#ends.delete(session.hash);
     if (this.#claims.size < maxPending) this.#claims.add(session);
     else this.dropped += 1;
     this.#sendSoon();
@@ -95,17 +105,25 @@ export class SessionClaims {
     this.#sendSoon();
   }
 
-  /** True for a session that another edge has said to count, in the last minute or so. */
-  isElsewhere(hash: string): boolean {
-    this.#forgetOld();
-    return this.#elsewhere.has(hash) || this.#elsewhereBefore.has(hash);
+  /** A session that was counted here is over; nothing of it is known any more, here or elsewhere. */
+  end(hash: string): void {
+    if (this.#isClosed) return;
+    this.#elsewhere.delete(hash);
+    if (this.#ends.size < maxPending) this.#ends.add(hash);
+    else this.dropped += 1;
+    this.#sendSoon();
   }
 
-  /** Says what is still to be said of kills and nothing more. */
+  /** True for a session that another edge has said to count, and has not said to be over. */
+  isElsewhere(hash: string): boolean {
+    return this.#elsewhere.has(hash);
+  }
+
+  /** Says what is still to be said of kills and ends and nothing more. */
   close(): void {
     if (this.#isClosed) return;
     this.#claims.clear();
-    if (this.#kills.size > 0) this.#send();
+    this.#send();
     this.#isClosed = true;
     this.#timer?.cancel();
     this.#subscription.unsubscribe();
@@ -118,7 +136,7 @@ export class SessionClaims {
     this.#timer = this.#deps.clock.after(Math.max(0, waitMs), () => {
       this.#timer = undefined;
       this.#send();
-      if (this.#claims.size + this.#kills.size > 0) this.#sendSoon();
+      if (this.#claims.size + this.#kills.size + this.#ends.size > 0) this.#sendSoon();
     });
   }
 
@@ -130,15 +148,15 @@ export class SessionClaims {
       this.#claims.delete(session);
       if (!session.isOver) claims.push(session);
     }
-    const kills: string[] = [];
-    for (const hash of this.#kills) {
-      if (kills.length === maxClaims) break;
-      this.#kills.delete(hash);
-      kills.push(hash);
-    }
-    if (claims.length + kills.length === 0) return;
+    const kills = takeSome(this.#kills);
+    const ends = takeSome(this.#ends);
+    if (claims.length + kills.length + ends.length === 0) return;
     this.#sentMs = clock.monotonicMs();
-    bus.publish(subjects.hlsListeners, encodeHlsClaims({ podId, claims, kills }));
+    if (claims.length + kills.length > 0)
+      bus.publish(subjects.hlsListeners, encodeHlsClaims({ podId, claims, kills, ends: [] }));
+    // By themselves: an edge of an earlier version drops the whole message.
+    if (ends.length > 0)
+      bus.publish(subjects.hlsListeners, encodeHlsClaims({ podId, claims: [], kills: [], ends }));
   }
 
   #onMessage(data: Uint8Array): void {
@@ -147,30 +165,26 @@ export class SessionClaims {
       this.malformed += 1;
       return;
     }
-    const { podId, claims, kills } = message;
+    const { podId, claims, kills, ends } = message;
     if (podId === this.#deps.podId) return;
-    this.#forgetOld();
     for (const claim of claims) {
-      if (claim.heldSinceMs !== notHeld) this.#remember(claim.hash);
+      if (claim.heldSinceMs !== notHeld) this.#elsewhere.add(claim.hash);
       this.#owner.claimed(claim, podId);
     }
     for (const hash of kills) this.#owner.killed(hash);
+    for (const hash of ends) {
+      this.#elsewhere.delete(hash);
+      this.#owner.ended(hash);
+    }
   }
+}
 
-  #remember(hash: string): void {
-    if (this.#elsewhere.size >= maxElsewhere) this.#turnOver();
-    this.#elsewhere.add(hash);
+function takeSome(pending: Set<string>): string[] {
+  const taken: string[] = [];
+  for (const hash of pending) {
+    if (taken.length === maxClaims) break;
+    pending.delete(hash);
+    taken.push(hash);
   }
-
-  #forgetOld(): void {
-    const ageMs = this.#deps.clock.monotonicMs() - this.#elsewhereSinceMs;
-    if (ageMs >= 2 * elsewhereMs) this.#elsewhere.clear();
-    if (ageMs >= elsewhereMs) this.#turnOver();
-  }
-
-  #turnOver(): void {
-    this.#elsewhereBefore = this.#elsewhere;
-    this.#elsewhere = new Set();
-    this.#elsewhereSinceMs = this.#deps.clock.monotonicMs();
-  }
+  return taken;
 }
