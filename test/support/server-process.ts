@@ -14,11 +14,13 @@ import { commandOn, type NetworkHost } from './network-host.ts';
 export const serverCommand = fileURLToPath(
   new URL('../../services/cli/bin/legacystream.mjs', import.meta.url),
 );
+const firstLine = readFileSync(serverCommand, 'utf8').split('\n', 1)[0]!.split(' ');
 /** Flags of Node that the command asks for in its first line, for those who start it by `node`. */
-export const serverNodeFlags: readonly string[] = readFileSync(serverCommand, 'utf8')
-  .split('\n', 1)[0]!
-  .split(' ')
-  .filter((word) => word.startsWith('--'));
+export const serverNodeFlags: readonly string[] = firstLine.filter((word) => word.startsWith('--'));
+/** And the environment variables that it sets there. */
+export const serverNodeEnv: Readonly<Record<string, string>> = Object.fromEntries(
+  firstLine.filter((word) => /^[A-Z_]+=/.test(word)).map((word) => word.split('=') as [string, string]),
+);
 const startTimeoutMs = 20_000;
 const stopTimeoutMs = 10_000;
 
@@ -91,7 +93,7 @@ export class ServerProcess {
     for (const setting of [...settings, ...(options.set ?? [])]) args.push('--set', setting);
     const child = spawn(...commandOn(options.host, process.execPath, args), {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...options.env },
+      env: { ...process.env, ...serverNodeEnv, ...options.env },
       ...(options.uid !== undefined && { uid: options.uid }),
     });
     // Every wait for a log line also waits for the end of the process.

@@ -1,4 +1,4 @@
-#!/usr/bin/env -S node --max-semi-space-size=4 --expose-gc
+#!/usr/bin/env -S MALLOC_MMAP_THRESHOLD_=20480 MALLOC_MMAP_MAX_=32768 node --max-semi-space-size=4 --expose-gc
 /**
  * The `legacystream` command. Plain JavaScript, so that a Node too old for the
  * sources answers with one sentence instead of a syntax error.

@@ -5,7 +5,7 @@ import { type TestContext, test } from 'node:test';
 import { socketPair } from '../../../test/support/socket-pair.ts';
 import { RecordWriter } from './record-writer.ts';
 
-const recordBytes = 16 * 1024;
+const recordBytes = 16_383;
 
 async function connected(t: TestContext): Promise<{ near: Socket; heard: Promise<Buffer>; far: Socket }> {
   const { near, far } = await socketPair(t);

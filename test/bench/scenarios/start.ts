@@ -8,7 +8,7 @@ import { connect, createServer } from 'node:net';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { serverCommand, serverNodeFlags } from '../../support/server-process.ts';
+import { serverCommand, serverNodeEnv, serverNodeFlags } from '../../support/server-process.ts';
 import type { BenchContext } from '../bench-context.ts';
 import { spawnPlaced } from '../placement.ts';
 import { budget, figureOf, type Round } from '../result.ts';
@@ -65,7 +65,7 @@ async function timeStart(bench: BenchContext, folder: string): Promise<number> {
   const startMs = performance.now();
   const child = spawnPlaced('server', process.execPath, args, {
     stdio: 'ignore',
-    env: { ...process.env, NODE_COMPILE_CACHE: `${folder}/code` },
+    env: { ...process.env, ...serverNodeEnv, NODE_COMPILE_CACHE: `${folder}/code` },
   });
   const end = bench.cleanup.addChild(child);
   try {

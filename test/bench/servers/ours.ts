@@ -3,7 +3,7 @@ import { mkdtemp, readFile, rm, writeFile } from 'node:fs/promises';
 import { tmpdir } from 'node:os';
 import { join } from 'node:path';
 import { setTimeout as sleep } from 'node:timers/promises';
-import { serverCommand, serverNodeFlags } from '../../support/server-process.ts';
+import { serverCommand, serverNodeEnv, serverNodeFlags } from '../../support/server-process.ts';
 import type { BenchContext } from '../bench-context.ts';
 import { spawnPlaced } from '../placement.ts';
 import type { BenchServer, ServerCounters, StartOptions } from './bench-server.ts';
@@ -50,7 +50,10 @@ export async function startOurs(bench: BenchContext, options: StartOptions = {})
     ...settings.flatMap((setting) => ['--set', setting]),
   ];
   if (bench.options.profileFolder !== undefined) args.unshift('--inspect=127.0.0.1:0');
-  const child = spawnPlaced('server', process.execPath, args, { stdio: ['ignore', 'pipe', 'pipe'] });
+  const child = spawnPlaced('server', process.execPath, args, {
+    stdio: ['ignore', 'pipe', 'pipe'],
+    env: { ...serverNodeEnv, ...process.env },
+  });
   const end = bench.cleanup.addChild(child);
   const output = new ServerOutput(child);
   const { httpPort, httpsPort, telemetryPort } = await output.waitFor(startedIn, startTimeoutMs);

@@ -48,7 +48,8 @@ export function encodeEnvelope(message: Envelope): Uint8Array {
     throw new RangeError(`a payload of ${message.payload.byteLength} bytes is above ${maxPayloadBytes}`);
   }
   if ((message.flags & ~knownFlags) !== 0) throw new RangeError(`unknown flags ${message.flags}`);
-  const out = Buffer.allocUnsafe(envelopeBytes + message.payload.byteLength);
+  // Rings and histories keep it for a minute: in a pool it would keep its neighbours as well.
+  const out = Buffer.allocUnsafeSlow(envelopeBytes + message.payload.byteLength);
   out[0] = version;
   out[1] = message.kind;
   out.writeUInt16BE(message.flags, 2);

@@ -291,7 +291,8 @@ export class Channel {
   slice(from: number, to: number): Uint8Array {
     const single = this.#entries[this.#indexFrom(from)];
     if (single && single.start === from && single.end === to) return single.data;
-    const out = Buffer.allocUnsafe(to - from);
+    // Of large pieces two fill a pool, which whatever small lies between would keep for long.
+    const out = Buffer.allocUnsafeSlow(to - from);
     this.copy(from, to, out, 0);
     return out;
   }

@@ -128,7 +128,7 @@ export class IcyStream {
       blockBytes += isFull ? block.byteLength : unchanged.byteLength;
     }
     if (blocks.length === 0 && audioFrom === from) return this.#channel.slice(from, to);
-    const out = Buffer.allocUnsafe(to - from + blockBytes);
+    const out = Buffer.allocUnsafeSlow(to - from + blockBytes);
     let position = from;
     let at = 0;
     for (let i = 0; i <= blocks.length; i += 1) {
