@@ -3,9 +3,10 @@
  * The `legacystream` command. Plain JavaScript, so that a Node too old for the
  * sources answers with one sentence instead of a syntax error.
  *
- * The flags above keep a process small: the one bounds what is young in memory, of which a burst
- * of work (mounts that get their first listeners) would leave some 100 MB for good; the other
- * lets it be collected when there is nothing else to do (memory-reducer.ts).
+ * What stands above keeps a process small: the first flag bounds what is young in memory, of which a
+ * burst of work (mounts that get their first listeners) would leave some 100 MB for good; the other
+ * lets it be collected when there is nothing else to do (memory-reducer.ts). The variables are
+ * for glibc, which gives large pieces back when they are freed (docs/decisions/0014).
  */
 import module from 'node:module';
 
