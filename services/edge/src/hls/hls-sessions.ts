@@ -8,7 +8,6 @@
  * it is the same on all of them and an operator can end it whoever counts it by then.
  * Everything is bounded: visitors beyond a number are served without being counted.
  */
-import { hash as digest } from 'node:crypto';
 import type { Socket } from 'node:net';
 import { type HlsClaim, notHeld } from '@legacystream/core/bus/hls-claims.ts';
 import type { Subjects } from '@legacystream/core/bus/subjects.ts';
@@ -25,8 +24,9 @@ import { ExpiringMap } from '@legacystream/runtime/expiring-map.ts';
 import type { ListenerRegistry } from '../listener-registry.ts';
 import { TextTable } from '../text-table.ts';
 import { HlsSession, SessionQueue } from './hls-session.ts';
-import { HlsTokens, identityOf, loadTokenKey } from './hls-token.ts';
+import { HlsTokens, loadTokenKey } from './hls-token.ts';
 import { SessionClaims } from './session-claims.ts';
+import { hashOf, idOf, keyOfAddress, keyOfToken, ownCopyOf, withoutToken } from './session-key.ts';
 
 export type HlsVisit = {
   readonly mountPath: string;
@@ -81,9 +81,6 @@ const maxKilled = 65_536;
 const keyRetryMs = 2_000;
 /** The store may lose the key, or have had another after all. */
 const keyCheckMs = 60_000;
-const maxUserAgentChars = 512;
-/** Above the ids of all listeners on sockets. */
-const firstId = 2 ** 52;
 
 const uncounted: HlsAdmission = { session: undefined };
 const wasKilled: HlsAdmission = { refused: 403, reason: 'Listener was disconnected' };
@@ -155,7 +152,7 @@ export class HlsSessions {
   /** For a listener who may be let in: the beginning of its word, and the id that it will have. */
   newSeed(mountPath: string): { readonly text: string; readonly id: number } | undefined {
     const text = this.#tokens?.makeSeed();
-    return text === undefined ? undefined : { text, id: idOf(hashOf(keyOf(mountPath, text))) };
+    return text === undefined ? undefined : { text, id: idOf(hashOf(keyOfToken(mountPath, text))) };
   }
 
   /** The word of who was let in. @param untilS seconds since 1970 */
@@ -175,14 +172,14 @@ export class HlsSessions {
     let key: string | undefined;
     let session: HlsSession | undefined;
     if (this.#tokens && token !== undefined) {
-      key = keyOf(mountPath, token);
+      key = keyOfToken(mountPath, token);
       session = this.#sessions.get(key);
       // One that was not made here, or for another mount, says nothing; the listener may come all the same.
       if (!session && !this.#tokens.check(mountPath, token)) key = undefined;
     }
     if (key === undefined) {
       const userAgent = visit.head.headers.get('user-agent') ?? '';
-      key = `${mountPath}\n${client.ip}\n${userAgent.slice(0, maxUserAgentChars)}`;
+      key = keyOfAddress(mountPath, client.ip, userAgent);
       session = this.#sessions.get(key);
     }
     if (!session) return this.#begin(visit, key);
@@ -237,7 +234,7 @@ export class HlsSessions {
     // Who comes from another edge is among those that fill the mount.
     const isElsewhere = this.#claims!.isElsewhere(hash);
     if (!isElsewhere && roomOf(mountPath) <= 0) return isFull;
-    const session = new HlsSession(copyOf(key), hash, this.#detailsOf(visit, hash), {
+    const session = new HlsSession(ownCopyOf(key), hash, this.#detailsOf(visit, hash), {
       end: (ended, reason) => this.#close(ended, reason),
     });
     this.#sessions.set(session.key, session);
@@ -388,30 +385,4 @@ export class HlsSessions {
     }
     this.#killed.sweep(maxSweep);
   }
-}
-
-function keyOf(mountPath: string, token: string): string {
-  return `${mountPath}\n${identityOf(token)}`;
-}
-
-function hashOf(key: string): string {
-  return digest('sha256', key, 'binary').slice(0, 8);
-}
-
-function idOf(hash: string): number {
-  return firstId + Number(Buffer.from(hash, 'latin1').readBigUInt64BE() >> 12n);
-}
-
-/** The target of a request without the parameter that holds the token. */
-function withoutToken(target: string, token: string | undefined): string {
-  const mark = target.indexOf('?');
-  if (!token || mark < 0) return target;
-  const parameters = target.slice(mark + 1).split('&');
-  const others = parameters.filter((parameter) => parameter.slice(parameter.indexOf('=') + 1) !== token);
-  return others.length > 0 ? `${target.slice(0, mark)}?${others.join('&')}` : target.slice(0, mark);
-}
-
-/** A text of its own: what comes out of a request would hold the whole head in memory. */
-function copyOf(text: string): string {
-  return Buffer.from(text).toString();
 }
