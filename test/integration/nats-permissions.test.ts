@@ -41,6 +41,7 @@ const forbidden: Readonly<Record<Role, { publish: readonly string[]; subscribe: 
   edge: {
     publish: [
       audio,
+      subjects.hls('live', 'source'),
       subjects.state('live'),
       '_INBOX.control.x',
       `$JS.API.STREAM.DELETE.${stream}`,
@@ -63,6 +64,7 @@ const forbidden: Readonly<Record<Role, { publish: readonly string[]; subscribe: 
   ingest: {
     publish: [
       '_INBOX.control.x',
+      subjects.hlsTold('live', 'source'),
       `$JS.API.STREAM.DELETE.${stream}`,
       `$JS.API.CONSUMER.CREATE.${stream}`,
       new Subjects('other').audio('live'),
@@ -85,15 +87,23 @@ for (const version of [debianNats, await currentNats()]) {
   test(`each role can do what it needs (${version.label})`, { skip: version.missing }, async (t) => {
     const server = await start(t, { version, config: accounts, env });
     const [ingest, edge, control] = await openRoles(t, server);
-    const heard: string[] = [];
+    const roles = { ingest, edge, control };
+    // A set: audio may come again once the stream is there.
+    const heard = new Set<string>();
+    const hear = (role: Role, subject: string) =>
+      roles[role].bus.subscribe(
+        subject,
+        (data, on) => void heard.add(`${role}: ${Buffer.from(data)} on ${on}`),
+      );
+    const say = (role: Role, subject: string) => roles[role].bus.publish(subject, Buffer.from(role));
     /** What everybody says to everybody. */
     const ofAll = [subjects.loginFailures, subjects.bans];
     const hls = subjects.hls('live', 'source');
-    for (const subject of [audio, hls, subjects.hlsListeners, subjects.allStates, ...ofAll])
-      edge.bus.subscribe(subject, (_data, on) => void heard.push(on));
-    for (const subject of [subjects.allStates, ...ofAll])
-      control.bus.subscribe(subject, (_data, on) => void heard.push(on));
-    for (const subject of ofAll) ingest.bus.subscribe(subject, (_data, on) => void heard.push(on));
+    const told = subjects.hlsTold('live', 'source');
+    for (const subject of [audio, hls, told, subjects.hlsListeners, subjects.allStates, ...ofAll])
+      hear('edge', subject);
+    for (const subject of [subjects.allStates, ...ofAll]) hear('control', subject);
+    for (const subject of [told, ...ofAll]) hear('ingest', subject);
     ingest.bus.respond(subjects.owner('live'), (data) => data);
     edge.bus.respond(subjects.pod('edge-0', 'edge'), (data) => data);
     await Promise.all([ingest, edge, control].map(({ bus }) => bus.flush()));
@@ -101,11 +111,14 @@ for (const version of [debianNats, await currentNats()]) {
       [ingest, control].some(({ statuses }) => statuses.some(({ event }) => event === 'stream.created')),
     );
 
-    for (const subject of [audio, hls, subjects.state('live')]) ingest.bus.publish(subject, bytes);
-    edge.bus.publish(subjects.hlsListeners, bytes);
-    for (const { bus } of [ingest, edge, control]) for (const subject of ofAll) bus.publish(subject, bytes);
-    await eventually('all is heard', () => heard.length === 23);
-    const history = async () => (await edge.bus.history(audio, everything)).length === 1;
+    for (const subject of [audio, hls, subjects.state('live')]) say('ingest', subject);
+    for (const subject of [told, subjects.hlsListeners]) say('edge', subject);
+    for (const role of ['ingest', 'edge', 'control'] as const)
+      for (const subject of ofAll) say(role, subject);
+    await eventually('all is heard', () => heard.size === 25).catch((error: unknown) => {
+      throw new Error(`${String(error)}: ${[...heard].sort().join('\n')}`);
+    });
+    const history = async () => (await edge.bus.history(audio, everything)).length > 0;
     await eventually('the edge reads the history', history);
     for (const subject of [subjects.owner('live'), subjects.pod('edge-0', 'edge')])
       assert.deepEqual(Buffer.from(await control.bus.request(subject, bytes, 5_000)), bytes);

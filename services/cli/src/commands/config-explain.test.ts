@@ -66,7 +66,7 @@ test('a section: its settings only', () => {
     .filter((line) => !line.startsWith(' ') && line !== '');
   assert.deepEqual(
     lines.map((line) => line.split(' ')[0]),
-    ['ssl.enabled', 'ssl.certificatePath', 'ssl.privateKeyPath', 'ssl.autoRenew'],
+    ['ssl.enabled', 'ssl.certificatePath', 'ssl.privateKeyPath', 'ssl.keyExchange', 'ssl.autoRenew'],
   );
 });
 
