@@ -93,7 +93,7 @@ export class ServerProcess {
     for (const setting of [...settings, ...(options.set ?? [])]) args.push('--set', setting);
     const child = spawn(...commandOn(options.host, process.execPath, args), {
       stdio: ['ignore', 'pipe', 'pipe'],
-      env: { ...process.env, ...serverNodeEnv, ...options.env },
+      env: { ...serverNodeEnv, ...process.env, ...options.env },
       ...(options.uid !== undefined && { uid: options.uid }),
     });
     // Every wait for a log line also waits for the end of the process.

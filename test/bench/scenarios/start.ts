@@ -65,7 +65,7 @@ async function timeStart(bench: BenchContext, folder: string): Promise<number> {
   const startMs = performance.now();
   const child = spawnPlaced('server', process.execPath, args, {
     stdio: 'ignore',
-    env: { ...process.env, ...serverNodeEnv, NODE_COMPILE_CACHE: `${folder}/code` },
+    env: { ...serverNodeEnv, ...process.env, NODE_COMPILE_CACHE: `${folder}/code` },
   });
   const end = bench.cleanup.addChild(child);
   try {

@@ -28,17 +28,19 @@ export type HlsMessageHead =
   | { readonly type: 'change'; readonly epoch: number; readonly revision: number; readonly change: HlsChange }
   | { readonly type: 'window'; readonly window: HlsWindow }
   | { readonly type: 'init'; readonly epoch: number; readonly name: string }
-  /**
-   * The session `epoch` goes on from here: nothing of an older one is to be heard any more, and
-   * who was told of more than the window of `knownEpoch` and `knownRevision` (0 and 0: of none)
-   * is to say so.
-   */
-  | {
-      readonly type: 'takeover';
-      readonly epoch: number;
-      readonly knownEpoch: number;
-      readonly knownRevision: number;
-    };
+  | HlsTakeover;
+
+/**
+ * The session `epoch` goes on from here: nothing of an older one is to be heard any more, and who
+ * was told of more than the window of `knownEpoch` and `knownRevision` (0 and 0: of none) is to
+ * say so.
+ */
+export type HlsTakeover = {
+  readonly type: 'takeover';
+  readonly epoch: number;
+  readonly knownEpoch: number;
+  readonly knownRevision: number;
+};
 
 export type HlsMessage = { readonly head: HlsMessageHead; readonly payload: Uint8Array };
 

@@ -4,7 +4,7 @@
  * but segments that it was not there for.
  */
 import type { Clock, Timer } from '@legacystream/core/clock.ts';
-import { decodeHlsMessage, type HlsMessage } from '@legacystream/core/hls/hls-message.ts';
+import { decodeHlsMessage, type HlsTakeover } from '@legacystream/core/hls/hls-message.ts';
 import { applyChange, type HlsPart, type HlsWindow, nextMsn } from '@legacystream/core/hls/hls-window.ts';
 import { parseResourceName, partName, segmentName } from '@legacystream/core/hls/resource-name.ts';
 import { joinStoredWindow, newerWindow, openDocumentId } from '@legacystream/core/hls/stored-window.ts';
@@ -38,7 +38,6 @@ export type HlsFeedStats = {
 };
 
 type Waiter = { readonly isMet: () => boolean; readonly deadlineMs: number; readonly settle: () => void };
-type Takeover = Extract<HlsMessage['head'], { type: 'takeover' }>;
 
 /** The packager writes the store a moment after it has told the bus. */
 const reloadAfterMs = [0, 100, 300, 1_000];
@@ -260,7 +259,7 @@ export class HlsFeed {
     }
   }
 
-  #seal(takeover: Takeover): void {
+  #seal(takeover: HlsTakeover): void {
     const { epoch } = takeover;
     if (epoch <= this.#sealedBelow) return;
     this.#sealedBelow = epoch;

@@ -8,7 +8,7 @@ import { MemoryBus } from '@legacystream/runtime/memory-bus.ts';
 import { tellTakeover } from './tell-takeover.ts';
 
 const subject = 'told';
-const question = { epoch: 20, knownEpoch: 10, knownRevision: 5 };
+const question = { type: 'takeover', epoch: 20, knownEpoch: 10, knownRevision: 5 } as const;
 
 function windowOf(epoch: number, revision: number): HlsWindow {
   return {

@@ -4,7 +4,7 @@
  * rule: each waits a moment of its own, and says nothing once it has heard as much from another.
  */
 import type { Clock } from '@legacystream/core/clock.ts';
-import { decodeHlsMessage, encodeHlsMessage } from '@legacystream/core/hls/hls-message.ts';
+import { decodeHlsMessage, encodeHlsMessage, type HlsTakeover } from '@legacystream/core/hls/hls-message.ts';
 import type { HlsWindow } from '@legacystream/core/hls/hls-window.ts';
 import { newerWindow } from '@legacystream/core/hls/stored-window.ts';
 import type { Bus } from '@legacystream/core/ports/bus.ts';
@@ -14,7 +14,7 @@ export type TellTakeoverDeps = {
   readonly clock: Clock;
 };
 
-/** Half of what the packager waits (ask-followers.ts); the first part is for its subscription to be known everywhere. */
+/** Less than half of what the packager waits (ask-followers.ts); the first part is for its subscription to be known everywhere. */
 const leastDelayMs = 20;
 const mostDelayMs = 100;
 
@@ -22,7 +22,7 @@ const mostDelayMs = 100;
 export function tellTakeover(
   { bus, clock }: TellTakeoverDeps,
   subject: string,
-  { epoch, knownEpoch, knownRevision }: { epoch: number; knownEpoch: number; knownRevision: number },
+  { epoch, knownEpoch, knownRevision }: HlsTakeover,
   window: HlsWindow,
 ): { cancel(): void } | undefined {
   const { epoch: ourEpoch, revision } = window;

@@ -6,7 +6,7 @@
  */
 import type { Subjects } from '@legacystream/core/bus/subjects.ts';
 import type { Clock } from '@legacystream/core/clock.ts';
-import { decodeHlsMessage, encodeHlsMessage } from '@legacystream/core/hls/hls-message.ts';
+import { decodeHlsMessage, encodeHlsMessage, type HlsTakeover } from '@legacystream/core/hls/hls-message.ts';
 import type { HlsWindow } from '@legacystream/core/hls/hls-window.ts';
 import { newerWindow } from '@legacystream/core/hls/stored-window.ts';
 import type { Bus } from '@legacystream/core/ports/bus.ts';
@@ -34,7 +34,7 @@ export async function askFollowers(
     if (head?.type === 'window' && head.window.epoch <= epoch) newest = newerWindow(newest, head.window);
   });
   const { epoch: knownEpoch = 0, revision: knownRevision = 0 } = known ?? {};
-  const question = { type: 'takeover', epoch, knownEpoch, knownRevision } as const;
+  const question: HlsTakeover = { type: 'takeover', epoch, knownEpoch, knownRevision };
   bus.publish(subjects.hls(mountId, name), encodeHlsMessage(question));
   await new Promise<void>((resolve) => clock.after(answersMs, resolve));
   subscription.unsubscribe();
